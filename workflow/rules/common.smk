@@ -1,0 +1,133 @@
+# What every rule shares: the validated configuration, the names that wildcards
+# may take, the settings a rule passes on, and input functions.
+import json
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from sim2sky.config import Config
+from sim2sky.errors import Sim2SkyError
+from sim2sky.settings import parse_settings
+
+try:
+    CONFIG = parse_settings(Config, config, "configuration")
+except Sim2SkyError as error:
+    raise WorkflowError(str(error))
+
+
+def any_of(names):
+    """Return a regular expression that matches just these names."""
+    return "|".join(re.escape(name) for name in names) or r"(?!)"
+
+
+wildcard_constraints:
+    suite=any_of(CONFIG.suites),
+    simulation=any_of(CONFIG.embedded_simulations),
+    sample=any_of(CONFIG.samples),
+    domain=any_of(CONFIG.domains),
+    experiment=any_of(CONFIG.experiments),
+    method=any_of(CONFIG.methods),
+    network="[a-z0-9_]+",
+    seed=r"\d+",
+    batch=r"\d{3,}",
+    shard=r"\d{3,}",
+
+
+MODEL = "results/experiments/{experiment}/models/{method}/{network}/{seed}"
+
+
+def as_json(settings):
+    """Return a settings model as the JSON text that its command takes."""
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+
+
+def stage_code(*stages):
+    """Return the source files of stages.
+
+    Named as inputs, they make an edit rerun the stage. Small inputs are compared
+    by checksum, so touching a file or checking it out again reruns nothing.
+    """
+    files = [Path("src/sim2sky/seeding.py")]
+    for stage in stages:
+        folder = Path("src/sim2sky") / stage
+        files += sorted(
+            p for p in folder.rglob("*") if p.suffix in {".py", ".h5", ".j2"}
+        )
+    return [str(file) for file in files]
+
+
+def simulation_path(name):
+    """Return the directory of a simulation: the user's, or the one made from a suite."""
+    entry = CONFIG.simulations[name]
+    if entry.path is None:
+        return f"results/simulations/{name}"
+    if not entry.path.exists():
+        raise WorkflowError(
+            f"simulations.{name}.path: no such file or directory; got {entry.path}"
+        )
+    return str(entry.path)
+
+
+def sample_simulation(wildcards):
+    return simulation_path(CONFIG.samples[wildcards.sample].simulation)
+
+
+def survey_file(name):
+    """Return the YAML file of a survey: a path as it stands, a name under config/surveys."""
+    return name if name.endswith((".yaml", ".yml")) else f"config/surveys/{name}.yaml"
+
+
+def numbered(pattern, count):
+    """Return `count` file names, {i} in the pattern replaced by 000, 001, ..."""
+    return [pattern.format(i=f"{i:03d}") for i in range(count)]
+
+
+def experiment_dataset(side):
+    """Return an input function for the dataset of an experiment's source or target."""
+
+    def path(wildcards):
+        domain = getattr(CONFIG.experiments[wildcards.experiment], side)
+        return f"results/domains/{domain}/dataset.h5"
+
+    return path
+
+
+def model_files(name, methods=None, seeds=None):
+    """Return an input function for one file of every model of an experiment."""
+
+    def paths(wildcards):
+        entry = CONFIG.experiments[wildcards.experiment]
+        return expand(
+            f"{MODEL}/{name}",
+            experiment=wildcards.experiment,
+            method=entry.methods if methods is None else methods(entry),
+            network=entry.networks,
+            seed=entry.seeds if seeds is None else seeds(entry),
+        )
+
+    return paths
+
+
+def shown_files(name):
+    """Return an input function for one file of the models that are looked into."""
+    return model_files(name, methods=lambda e: e.show, seeds=lambda e: e.seeds[:1])
+
+
+FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "latent"]
+
+
+def figure_files(wildcards):
+    """Return every figure and table of the configuration's experiments."""
+    used = CONFIG.used_domains
+    stems = expand("results/experiments/{e}/{f}", e=CONFIG.experiments, f=FIGURES)
+    stems += expand("results/domains/{d}/mosaic", d=used)
+    stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
+    files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
+    files += expand(
+        "results/experiments/{e}/{table}",
+        e=CONFIG.experiments,
+        table=["table.parquet", "table.csv", "audit.json"],
+    )
+    files += expand("results/domains/{d}/audit.json", d=used)
+    return files

@@ -1,0 +1,33 @@
+# needs: a model and the datasets of its experiment
+# makes: latents.h5 beside the model: latent vectors of test galaxies, their isomap and t-SNE
+
+
+rule embed_latents:
+    input:
+        model=f"{MODEL}/model.pt",
+        source=experiment_dataset("source"),
+        target=experiment_dataset("target"),
+        code=stage_code("embed"),
+    output:
+        f"{MODEL}/latents.h5",
+    log:
+        "results/logs/embed_latents/{experiment}/{method}/{network}/{seed}.log",
+    benchmark:
+        "results/benchmarks/embed_latents/{experiment}/{method}/{network}/{seed}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        settings=lambda w: as_json(CONFIG.experiments[w.experiment].embed),
+    message:
+        "Embedding the latents of {wildcards.method}, seed {wildcards.seed}, for {wildcards.experiment}"
+    shell:
+        "sim2sky embed"
+        " --settings {params.settings:q}"
+        " --model {input.model:q}"
+        " --source {input.source:q}"
+        " --target {input.target:q}"
+        " --output {output:q}"
+        " 2> {log:q}"

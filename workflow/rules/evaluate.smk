@@ -1,0 +1,65 @@
+# needs: a model and the datasets of its experiment
+# makes: predictions.parquet and metrics.json beside the model (test split only);
+#        results/experiments/<experiment>/table.parquet, all methods over all seeds
+
+
+rule evaluate_model:
+    input:
+        model=f"{MODEL}/model.pt",
+        source=experiment_dataset("source"),
+        target=experiment_dataset("target"),
+        code=stage_code("evaluate"),
+    output:
+        predictions=f"{MODEL}/predictions.parquet",
+        metrics=f"{MODEL}/metrics.json",
+    log:
+        "results/logs/evaluate_model/{experiment}/{method}/{network}/{seed}.log",
+    benchmark:
+        "results/benchmarks/evaluate_model/{experiment}/{method}/{network}/{seed}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
+    message:
+        "Evaluating {wildcards.method}, {wildcards.network}, seed {wildcards.seed} for {wildcards.experiment}"
+    shell:
+        "sim2sky evaluate"
+        " --settings {params.settings:q}"
+        " --experiment {wildcards.experiment}"
+        " --model {input.model:q}"
+        " --source {input.source:q}"
+        " --target {input.target:q}"
+        " --predictions {output.predictions:q}"
+        " --output {output.metrics:q}"
+        " 2> {log:q}"
+
+
+rule aggregate_scores:
+    input:
+        predictions=model_files("predictions.parquet"),
+        code=stage_code("evaluate"),
+    output:
+        table="results/experiments/{experiment}/table.parquet",
+        csv="results/experiments/{experiment}/table.csv",
+    log:
+        "results/logs/aggregate_scores/{experiment}.log",
+    benchmark:
+        "results/benchmarks/aggregate_scores/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
+    message:
+        "Comparing the methods of the experiment {wildcards.experiment}"
+    shell:
+        "sim2sky aggregate"
+        " --settings {params.settings:q}"
+        " --output {output.table:q}"
+        " {input.predictions:q}"
+        " 2> {log:q}"

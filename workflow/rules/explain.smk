@@ -1,0 +1,33 @@
+# needs: a model and the datasets of its experiment
+# makes: explain.h5 beside the model: Grad-CAM maps of the same test galaxies in both domains
+
+
+rule explain_model:
+    input:
+        model=f"{MODEL}/model.pt",
+        source=experiment_dataset("source"),
+        target=experiment_dataset("target"),
+        code=stage_code("explain"),
+    output:
+        f"{MODEL}/explain.h5",
+    log:
+        "results/logs/explain_model/{experiment}/{method}/{network}/{seed}.log",
+    benchmark:
+        "results/benchmarks/explain_model/{experiment}/{method}/{network}/{seed}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        settings=lambda w: as_json(CONFIG.experiments[w.experiment].explain),
+    message:
+        "Grad-CAM of {wildcards.method}, seed {wildcards.seed}, for {wildcards.experiment}"
+    shell:
+        "sim2sky explain"
+        " --settings {params.settings:q}"
+        " --model {input.model:q}"
+        " --source {input.source:q}"
+        " --target {input.target:q}"
+        " --output {output:q}"
+        " 2> {log:q}"

@@ -1,0 +1,26 @@
+# needs: every figure and table
+# makes: results/figures/, copies of all of them and the gallery page index.html
+
+
+rule figures:
+    input:
+        files=figure_files,
+        captions=sorted(str(p) for p in Path("workflow/report").glob("*.rst")),
+        code=stage_code("figures"),
+    output:
+        directory("results/figures"),
+    log:
+        "results/logs/figures.log",
+    localrule: True
+    conda:
+        "../../envs/sim2sky.yaml"
+    params:
+        settings=as_json(CONFIG.figures),
+    message:
+        "Assembling results/figures"
+    shell:
+        "sim2sky figures"
+        " --settings {params.settings:q}"
+        " --output {output:q}"
+        " {input.files:q}"
+        " 2> {log:q}"

@@ -1,0 +1,236 @@
+# needs: what the stages before have made
+# makes: figures, each as PNG for the page and PDF for the paper, beside what they show
+
+
+rule plot_simulation:
+    input:
+        simulation="results/simulations/{simulation}",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/simulations/{simulation}.png",
+            caption="../report/simulation.rst",
+            category="Simulations",
+        ),
+        pdf="results/simulations/{simulation}.pdf",
+    log:
+        "results/logs/plot_simulation/{simulation}.log",
+    benchmark:
+        "results/benchmarks/plot_simulation/{simulation}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the energy and merger times of the simulation {wildcards.simulation}"
+    shell:
+        "sim2sky plot-simulation"
+        " --output {output.png:q}"
+        " --simulation {input.simulation:q}"
+        " 2> {log:q}"
+
+
+rule plot_mosaic:
+    input:
+        dataset="results/domains/{domain}/dataset.h5",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/domains/{domain}/mosaic.png",
+            caption="../report/mosaic.rst",
+            category="Domains",
+        ),
+        pdf="results/domains/{domain}/mosaic.pdf",
+    log:
+        "results/logs/plot_mosaic/{domain}.log",
+    benchmark:
+        "results/benchmarks/plot_mosaic/{domain}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting a mosaic of the domain {wildcards.domain}"
+    shell:
+        "sim2sky plot-mosaic"
+        " --output {output.png:q}"
+        " --dataset {input.dataset:q}"
+        " 2> {log:q}"
+
+
+rule plot_roc:
+    input:
+        table="results/experiments/{experiment}/table.parquet",
+        predictions=model_files("predictions.parquet"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/roc.png",
+            caption="../report/roc.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/roc.pdf",
+    log:
+        "results/logs/plot_roc/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_roc/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the ROC curves of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-roc"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " {input.predictions:q}"
+        " 2> {log:q}"
+
+
+rule plot_confusion:
+    input:
+        predictions=model_files("predictions.parquet"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/confusion.png",
+            caption="../report/confusion.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/confusion.pdf",
+    log:
+        "results/logs/plot_confusion/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_confusion/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the confusion matrices of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-confusion"
+        " --output {output.png:q}"
+        " {input.predictions:q}"
+        " 2> {log:q}"
+
+
+rule plot_table:
+    input:
+        table="results/experiments/{experiment}/table.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/scores.png",
+            caption="../report/table.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/scores.pdf",
+    log:
+        "results/logs/plot_table/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_table/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the scores of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-table"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"
+
+
+rule plot_history:
+    input:
+        histories=model_files("history.csv"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/history.png",
+            caption="../report/history.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/history.pdf",
+    log:
+        "results/logs/plot_history/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_history/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the learning curves of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-history"
+        " --output {output.png:q}"
+        " {input.histories:q}"
+        " 2> {log:q}"
+
+
+rule plot_gradcam:
+    input:
+        explanations=shown_files("explain.h5"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/gradcam.png",
+            caption="../report/gradcam.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/gradcam.pdf",
+    log:
+        "results/logs/plot_gradcam/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_gradcam/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the Grad-CAM panels of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-gradcam"
+        " --output {output.png:q}"
+        " {input.explanations:q}"
+        " 2> {log:q}"
+
+
+rule plot_latent:
+    input:
+        latents=shown_files("latents.h5"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/latent.png",
+            caption="../report/latent.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/latent.pdf",
+    log:
+        "results/logs/plot_latent/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_latent/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the latent space of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-latent"
+        " --output {output.png:q}"
+        " {input.latents:q}"
+        " 2> {log:q}"
