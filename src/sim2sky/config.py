@@ -55,9 +55,7 @@ class ImagesConfig(Settings):
 
     path: Path = Field(description="folder of FITS, PNG or JPEG images")
     labels: Path | None = Field(None, description="CSV of labels, used in the final evaluation")
-    settings: ObserveImagesSettings = Field(
-        ObserveImagesSettings(), description="how the images are read"
-    )
+    settings: ObserveImagesSettings = Field(description="how the images are read")
 
 
 class DomainConfig(Settings):
@@ -219,7 +217,7 @@ class Config(Settings):
             The experiment's, with the method and the network filled in.
         """
         return self.experiments[experiment].train.model_copy(
-            update={"method": method, "method_settings": self.methods[method], "network": network}
+            update={"method": self.methods[method], "network": network}
         )
 
 

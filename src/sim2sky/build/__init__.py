@@ -1,0 +1,1 @@
+"""Datasets for learning: one file per domain, split by system and audited for leaks."""

@@ -1,0 +1,1 @@
+"""The latent space of both domains: pictures of it, and how far apart the domains lie."""

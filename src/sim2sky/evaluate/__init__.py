@@ -1,0 +1,1 @@
+"""How far a classifier can be trusted: scores of the test split, with intervals over systems."""

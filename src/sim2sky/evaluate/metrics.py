@@ -1,0 +1,246 @@
+"""Scores of a classifier, each for many sets of row weights at once.
+
+A weight matrix has one row per image and one column per resample; a column of
+ones gives the plain score. A score that a column leaves undefined is NaN.
+"""
+
+import numpy as np
+
+
+def scores(
+    label: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
+    classes: list[str],
+    *,
+    calibration_bins: int,
+    positive_fraction: float,
+) -> dict[str, np.ndarray]:
+    """Return every score for every column of weights.
+
+    The last class is the positive one. Means over classes run over the classes
+    that have rows here; with fewer than two, balanced accuracy and AUC are NaN.
+
+    Parameters
+    ----------
+    label : numpy.ndarray
+        (N,) integers in 0..K-1.
+    probabilities : numpy.ndarray
+        (N,K), rows add up to 1.
+    weights : numpy.ndarray
+        (N,B), not negative.
+    classes : list of str
+        K names.
+    calibration_bins : int
+        Number of bins of `calibration_error`.
+    positive_fraction : float
+        Fraction of the positive class at which `purity` is quoted.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        Each (B,): ``balanced_accuracy``, ``accuracy``, ``recall_<class>``,
+        ``precision_<class>``, ``f1`` (of the positive class for two classes, else
+        the mean over classes), ``auc`` (likewise: positive class, or mean of each
+        against the rest), ``brier``, ``ece``, ``purity_at_prior``.
+    """
+    n_classes = len(classes)
+    label = np.asarray(label, dtype=np.int64)
+    predicted = probabilities.argmax(axis=1)
+    table = confusion(label, predicted, weights, n_classes)
+    hits = np.diagonal(table, axis1=1, axis2=2)
+    actual, called = table.sum(axis=2), table.sum(axis=1)
+    recall, precision = _ratio(hits, actual), _ratio(hits, called)
+    f1 = _ratio(2 * hits, actual + called)
+    present = np.bincount(label, minlength=n_classes) > 0
+    # with two classes the AUC of one against the other is the same from both sides
+    judged = np.array([1]) if n_classes == 2 else np.flatnonzero(present)
+    areas = [auc(probabilities[:, k], label == k, weights) for k in judged]
+    return {
+        "balanced_accuracy": _mean_over(recall, present, at_least=2),
+        "accuracy": _ratio(hits.sum(axis=1), actual.sum(axis=1)),
+        **{f"recall_{name}": recall[:, k] for k, name in enumerate(classes)},
+        **{f"precision_{name}": precision[:, k] for k, name in enumerate(classes)},
+        "f1": f1[:, 1] if n_classes == 2 else _mean_over(f1, present, at_least=1),
+        "auc": np.mean(areas, axis=0) if areas else np.full(weights.shape[1], np.nan),
+        "brier": brier(label, probabilities, weights),
+        "ece": calibration_error(label, probabilities, weights, calibration_bins),
+        "purity_at_prior": purity(table, positive_fraction),
+    }
+
+
+def confusion(
+    label: np.ndarray, predicted: np.ndarray, weights: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Return the weighted confusion matrices.
+
+    Parameters
+    ----------
+    label, predicted : numpy.ndarray
+        (N,) integers in 0..K-1.
+    weights : numpy.ndarray
+        (N,B).
+    n_classes : int
+        K.
+
+    Returns
+    -------
+    numpy.ndarray
+        (B,K,K), rows the true class, columns the predicted one.
+    """
+    cell = label * n_classes + predicted
+    member = cell[None, :] == np.arange(n_classes**2)[:, None]
+    return (member.astype(np.float64) @ weights).T.reshape(-1, n_classes, n_classes)
+
+
+def auc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve, as the chance that a positive outranks a negative.
+
+    Ties count half (Mann-Whitney; Hanley & McNeil 1982, Radiology 143, 29).
+
+    Parameters
+    ----------
+    score : numpy.ndarray
+        (N,), higher for the positive class.
+    positive : numpy.ndarray
+        (N,) bool.
+    weights : numpy.ndarray
+        (N,B).
+
+    Returns
+    -------
+    numpy.ndarray
+        (B,), NaN where either class has no weight.
+    """
+    if len(score) == 0:
+        return np.full(weights.shape[1], np.nan)
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0)
+    sorted_weights, is_positive = weights[order], positive[order, None]
+    ups = np.add.reduceat(sorted_weights * is_positive, starts, axis=0)
+    downs = np.add.reduceat(sorted_weights * ~is_positive, starts, axis=0)
+    below = np.cumsum(downs, axis=0) - downs / 2
+    return _ratio((ups * below).sum(axis=0), ups.sum(axis=0) * downs.sum(axis=0))
+
+
+def brier(label: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the Brier score (Brier 1950, Mon. Weather Rev. 78, 1).
+
+    Parameters
+    ----------
+    label : numpy.ndarray
+        (N,) integers in 0..K-1.
+    probabilities : numpy.ndarray
+        (N,K).
+    weights : numpy.ndarray
+        (N,B).
+
+    Returns
+    -------
+    numpy.ndarray
+        (B,), from 0 (perfect) to 1 for two classes, where the squared error of the
+        positive class alone counts, and to 2 for more, where it is summed over classes.
+    """
+    n_classes = probabilities.shape[1]
+    error = ((probabilities - np.eye(n_classes)[label]) ** 2).sum(axis=1)
+    return _weighted_mean(error / 2 if n_classes == 2 else error, weights)
+
+
+def calibration_error(
+    label: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, n_bins: int
+) -> np.ndarray:
+    """Return the expected calibration error over bins of equally many rows.
+
+    The mean over bins of ``|mean probability - frequency|``, weighted by the
+    bins' rows (Guo et al. 2017, arXiv:1706.04599, eq. 3; equal masses as in
+    Nixon et al. 2019, arXiv:1904.01685). For two classes it concerns the
+    probability and the frequency of the positive class, for more the highest
+    probability and the frequency of being right. Equal probabilities share a bin;
+    the bins are those of the unweighted rows. Noise in a bin's frequency counts as
+    error, so that small samples and resamples give too much.
+
+    Parameters
+    ----------
+    label : numpy.ndarray
+        (N,) integers in 0..K-1.
+    probabilities : numpy.ndarray
+        (N,K).
+    weights : numpy.ndarray
+        (N,B).
+    n_bins : int
+        Number of bins.
+
+    Returns
+    -------
+    numpy.ndarray
+        (B,) between 0 and 1.
+    """
+    if probabilities.shape[1] == 2:
+        confidence, happened = probabilities[:, 1], label == 1
+    else:
+        confidence, happened = probabilities.max(axis=1), label == probabilities.argmax(axis=1)
+    _, place, count = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle_rank = (np.cumsum(count) - count / 2)[place]
+    bins = (middle_rank / max(len(label), 1) * n_bins).astype(np.int64)
+    member = (bins[None, :] == np.arange(n_bins)[:, None]).astype(np.float64)
+    excess = np.abs((member * (confidence - happened)) @ weights)
+    return _ratio(excess.sum(axis=0), weights.sum(axis=0))
+
+
+def purity(table: np.ndarray, positive_fraction: float) -> np.ndarray:
+    """Return the purity of a catalogue of the last class at a given true fraction.
+
+    ``f TPR / (f TPR + (1 - f) FPR)``: Bayes' theorem with the rates of the test
+    rows, since their own mix of classes is not the survey's.
+
+    Parameters
+    ----------
+    table : numpy.ndarray
+        (B,K,K) from `confusion`.
+    positive_fraction : float
+        f, the fraction of the last class among the survey's galaxies.
+
+    Returns
+    -------
+    numpy.ndarray
+        (B,), NaN where nothing was called positive.
+    """
+    true_rate = _ratio(table[:, -1, -1], table[:, -1].sum(axis=-1))
+    false_rate = _ratio(table[:, :-1, -1].sum(axis=-1), table[:, :-1].sum(axis=(1, 2)))
+    found = positive_fraction * true_rate
+    return _ratio(found, found + (1 - positive_fraction) * false_rate)
+
+
+def entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return the entropy of predictions in units of its maximum, ln K.
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray
+        (N,K).
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,) from 0 (certain) to 1 (no idea).
+    """
+    logarithm = np.log(np.where(probabilities > 0, probabilities, 1))
+    return -(probabilities * logarithm).sum(axis=1) / np.log(probabilities.shape[1])
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide, with NaN where the denominator is zero."""
+    result = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=result, where=denominator != 0)
+
+
+def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the mean of (N,) values for each column of (N,B) weights."""
+    return _ratio(values @ weights, weights.sum(axis=0))
+
+
+def _mean_over(values: np.ndarray, present: np.ndarray, at_least: int) -> np.ndarray:
+    """Return the mean over the present classes of (B,K) values, NaN if they are too few."""
+    if present.sum() < at_least:
+        return np.full(len(values), np.nan)
+    return values[:, present].mean(axis=1)

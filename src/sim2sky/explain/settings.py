@@ -1,0 +1,31 @@
+"""Settings of the explanations."""
+
+from pydantic import Field
+
+from sim2sky.settings import Settings
+
+
+class ExplainSettings(Settings):
+    """Which galaxies and classes are explained."""
+
+    n_galaxies: int = Field(
+        48, ge=1, description="Number of test images per domain, balanced over the classes."
+    )
+    classes: list[str] = Field(
+        [],
+        description="Classes whose evidence is mapped; the first gives the main map. "
+        "Empty: the last class (mergers).",
+    )
+    light_sigma: float = Field(
+        3.0,
+        gt=0,
+        description="Brightness above the image's border, in units of the border's scatter, from "
+        "which a pixel counts as light and not as sky.",
+    )
+    n_bootstrap: int = Field(
+        1000, ge=100, description="Number of resamples of the systems behind each interval."
+    )
+    interval: float = Field(
+        0.95, gt=0, lt=1, description="Probability that an interval (low to high) covers."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the choice of galaxies and the resampling.")

@@ -1,0 +1,319 @@
+"""The gallery folder and its page."""
+
+import json
+import platform
+import shutil
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from docutils.core import publish_parts
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from sim2sky import __version__
+from sim2sky.errors import Sim2SkyError
+from sim2sky.figures.collect import Gallery, Picture, Section
+from sim2sky.figures.costs import duration_text, rule_costs
+from sim2sky.figures.settings import FiguresSettings
+from sim2sky.figures.summary import Estimate, estimate, sentences
+from sim2sky.files import atomic_path, read_json
+from sim2sky.plot.inputs import read_table, recall_classes, variant_labels, variants_of
+from sim2sky.provenance import code_commit
+
+PACKAGES = (
+    *("snakemake", "numpy", "scipy", "numba", "torch", "galsim", "astropy", "scikit-learn"),
+    *("captum", "h5py", "pandas", "matplotlib"),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the result table on the page.
+
+    Parameters
+    ----------
+    metric : str
+        Its name in ``table.parquet``.
+    title : str
+        Its heading.
+    signed : bool
+        Whether a plus sign is written: for differences.
+    """
+
+    metric: str
+    title: str
+    signed: bool = False
+
+    def text(self, number: Estimate) -> tuple[str, str]:
+        """Return a value and its interval as the page shows them."""
+        if not number:
+            return "–", ""
+        sign = "+" if self.signed else ""
+        ends = f"[{number.low:{sign}.3f}, {number.high:{sign}.3f}]"
+        return f"{number.value:{sign}.3f}", ends if np.isfinite(number.low) else ""
+
+
+def write_gallery(
+    gallery: Gallery, output: Path, settings: FiguresSettings, configuration: dict
+) -> None:
+    """Write the folder: copies of all figures and tables, and ``index.html``.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        What to show.
+    output : Path
+        The folder; an older one is replaced once the new one is complete.
+    settings : FiguresSettings
+        Title and folders.
+    configuration : dict
+        The workflow's configuration, shown on the page; may be empty.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the folder of captions is missing, or a table or a benchmark file is
+        not what it should be.
+    """
+    if not settings.captions.is_dir():
+        raise Sim2SkyError(
+            "folder of captions not found", where="figures: captions", got=settings.captions
+        )
+    environment = Environment(
+        loader=PackageLoader("sim2sky.figures"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    described = configuration.get("experiments", {})
+    page = environment.get_template("index.html.j2").render(
+        title=settings.title,
+        experiments=[
+            _experiment_content(section, settings.captions, described.get(name, {}))
+            for name, section in gallery.experiments.items()
+        ],
+        groups=[
+            (title, [_section_content(section, settings.captions) for section in group.values()])
+            for title, group in (
+                ("Domains", gallery.domains),
+                ("Simulations", gallery.simulations),
+            )
+        ],
+        versions=package_versions(),
+        commit=code_commit(),
+        python=platform.python_version(),
+        costs=_cost_rows(rule_costs(settings.benchmarks)),
+        benchmarks=settings.benchmarks,
+        configuration=yaml.safe_dump(configuration, sort_keys=False) if configuration else "",
+    )
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        for section in gallery.sections:
+            for picture in section.pictures:
+                for path in filter(None, (picture.png, picture.pdf)):
+                    shutil.copyfile(path, folder / f"{picture.name}{path.suffix}")
+            for name, path in section.tables.items():
+                shutil.copyfile(path, folder / name)
+        (folder / "index.html").write_text(page)
+
+
+def read_configuration(text: str | None) -> dict:
+    """Read the workflow's configuration from a JSON text, or from a JSON or YAML file.
+
+    Parameters
+    ----------
+    text : str or None
+        JSON if it begins with ``{``, else a path; None gives an empty one.
+
+    Returns
+    -------
+    dict
+        Plain data.
+
+    Raises
+    ------
+    Sim2SkyError
+        If it cannot be read or is no mapping.
+    """
+    if text is None:
+        return {}
+    inline = text.lstrip().startswith("{")
+    where = "--configuration" if inline else text
+    if not inline and not Path(text).is_file():
+        raise Sim2SkyError("file not found", where=where)
+    try:
+        # JSON is YAML, but JSON's own parser is a hundred times faster
+        content = json.loads(text) if inline else yaml.safe_load(Path(text).read_text())
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise Sim2SkyError("neither JSON nor YAML", where=where, got=error) from error
+    if not isinstance(content, dict):
+        raise Sim2SkyError("not a mapping", where=where, got=type(content).__name__)
+    return content
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of sim2sky and of the packages that make its numbers.
+
+    Returns
+    -------
+    dict of str
+        Package to version; what is not installed is left out.
+    """
+    found = {"sim2sky": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def caption_html(folder: Path, kind: str) -> str:
+    """Return the caption of a kind of figure.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``<kind>.rst`` files.
+    kind : str
+        E.g. ``"roc"``.
+
+    Returns
+    -------
+    str
+        HTML; empty if there is no such file.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the file is not valid reStructuredText.
+    """
+    path = folder / f"{kind}.rst"
+    if not path.is_file():
+        return ""
+    with warnings.catch_warnings():
+        # docutils announces changes of its own future versions
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        try:
+            parts = publish_parts(
+                path.read_text(),
+                writer_name="html5",
+                settings_overrides={
+                    "halt_level": 2,
+                    "report_level": 5,
+                    "file_insertion_enabled": False,
+                    "raw_enabled": False,
+                    "_disable_config": True,
+                },
+            )
+        except Exception as error:
+            raise Sim2SkyError("not valid reStructuredText", where=path, got=error) from error
+    return parts["body"]
+
+
+def table_columns(table: pd.DataFrame) -> list[Column]:
+    """Return which columns of a result table the page shows.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Result table of one experiment.
+
+    Returns
+    -------
+    list of Column
+        Those that the table has.
+    """
+    columns = [
+        Column("balanced_accuracy", "balanced accuracy"),
+        *(Column(f"recall_{name}", f"recall of {name}") for name in recall_classes(table)),
+        Column("auc", "AUC"),
+        Column("f1", "F1"),
+        Column("brier", "Brier score"),
+        Column("ece", "calibration error"),
+        Column("purity_at_prior", "purity at survey prior"),
+        Column("gain_over_source_only", "gain over source only", signed=True),
+        Column("gain_over_adabn", "gain over AdaBN", signed=True),
+        Column("gap_closed", "gap closed"),
+    ]
+    return [column for column in columns if column.metric in table]
+
+
+def _experiment_content(section: Section, captions: Path, described: dict) -> dict:
+    """Return what the template needs to show an experiment."""
+    content = _section_content(section, captions)
+    content |= {"description": described.get("description", ""), "findings": [], "table": None}
+    content["domains"] = [described[side] for side in ("source", "target") if side in described]
+    parquet = next((path for path in section.tables.values() if path.suffix == ".parquet"), None)
+    if parquet is None:
+        return content
+    table = read_table(parquet, ["balanced_accuracy"])
+    columns = table_columns(table)
+    labels = variant_labels(variants_of(table))
+    rows = []
+    for _, row in table.iterrows():
+        numbers = [estimate(row, column.metric) for column in columns]
+        texts = [column.text(number) for column, number in zip(columns, numbers, strict=True)]
+        cells = [
+            # repr gives back the very number of the table
+            {"number": repr(number.value) if number else "", "text": text, "interval": interval}
+            for number, (text, interval) in zip(numbers, texts, strict=True)
+        ]
+        names = (labels[row["method"], row["network"]], row["domain"])
+        rows.append({"method": names[0], "domain": names[1], "cells": cells})
+    counts = {name: sorted(set(table[name])) for name in ("n_seeds", "n_systems") if name in table}
+    return content | {
+        "findings": sentences(table),
+        "table": {"columns": columns, "rows": rows, "counts": counts},
+    }
+
+
+def _section_content(section: Section, captions: Path) -> dict:
+    """Return what the template needs to show a section."""
+    audit = next((path for path in section.tables.values() if path.name == "audit.json"), None)
+    return {
+        "name": section.name,
+        "figures": [_figure_content(picture, captions, section) for picture in section.pictures],
+        "files": list(section.tables),
+        "audit_passed": None if audit is None else bool(read_json(audit).get("passed")),
+    }
+
+
+def _figure_content(picture: Picture, captions: Path, section: Section) -> dict:
+    """Return what the template needs to show a figure."""
+    with Image.open(picture.png) as image:
+        width, height = image.size
+    caption = caption_html(captions, picture.kind)
+    return {
+        "name": picture.name,
+        "title": picture.title,
+        "alt": f"{picture.title}, {section.name.replace('_', ' ')}",
+        "caption": caption,
+        "pdf": picture.pdf is not None,
+        "width": width,
+        "height": height,
+    }
+
+
+def _cost_rows(costs: pd.DataFrame) -> list[dict]:
+    """Return the rows of the table of costs as texts and numbers."""
+    return [
+        {
+            "rule": row.rule,
+            "jobs": int(row.jobs),
+            "seconds": float(row.seconds),
+            "duration": duration_text(row.seconds),
+            "memory": float(row.peak_memory_mb),
+            "memory_text": (
+                f"{row.peak_memory_mb:.0f} MB" if np.isfinite(row.peak_memory_mb) else "too short"
+            ),
+        }
+        for row in costs.itertuples()
+    ]

@@ -1,0 +1,163 @@
+"""Settings of a survey and of how a sample is observed with it."""
+
+from pathlib import PurePath
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sim2sky.settings import Settings
+
+
+class PsfSettings(Settings):
+    """Point spread function before pixelation."""
+
+    kind: Literal["gaussian", "moffat", "kolmogorov", "airy"] = Field(
+        "gaussian", description="Radial profile of the PSF."
+    )
+    fwhm_arcsec: float = Field(gt=0, description="Full width at half maximum.")
+    beta: float | None = Field(None, gt=1, description="Exponent of a Moffat profile.")
+
+    @model_validator(mode="after")
+    def _beta_belongs_to_moffat(self) -> "PsfSettings":
+        if (self.beta is not None) != (self.kind == "moffat"):
+            raise ValueError("beta is needed by a moffat PSF and by no other")
+        return self
+
+
+class BandSettings(Settings):
+    """One filter of a survey: everything that makes its PSF and noise."""
+
+    zero_point_mag_ab: float = Field(description="AB magnitude that gives 1 electron per second.")
+    psf: PsfSettings = Field(description="Point spread function.")
+    sky_brightness_mag_arcsec2: float = Field(description="AB sky brightness.")
+    exposure_s: float = Field(gt=0, description="Length of one exposure.")
+    n_exposures: int = Field(1, ge=1, description="Exposures that are added up.")
+    read_noise_electrons: float = Field(
+        ge=0, description="Read noise of one exposure per detector pixel."
+    )
+    dark_electrons_s: float = Field(0.0, ge=0, description="Dark current per detector pixel.")
+    detector_pixel_arcsec: float = Field(
+        gt=0, description="Side of a detector pixel; images may have other pixels."
+    )
+    depth_5sigma_mag_ab: float = Field(
+        description="Published 5 sigma depth for a point source's total light; checked, not used."
+    )
+    depth_aperture_arcsec: float | None = Field(
+        None, gt=0, description="Diameter in which the depth was measured; null: PSF photometry."
+    )
+    references: dict[str, str] = Field(description="Source of each value above, by its name.")
+
+    @model_validator(mode="after")
+    def _every_value_has_a_reference(self) -> "BandSettings":
+        missing = sorted(self.model_fields_set - {"references"} - set(self.references))
+        if missing:
+            raise ValueError(f"no reference for {', '.join(missing)}")
+        return self
+
+
+class SurveySettings(Settings):
+    """A survey: `config/surveys/<name>.yaml`."""
+
+    name: str = Field(description="Short name.")
+    description: str = Field(description="Telescope, camera and data release.")
+    references: list[str] = Field(min_length=1, description="Papers and pages of the survey.")
+    pixel_scale_arcsec: float = Field(gt=0, description="Side of a pixel of the survey's images.")
+    bands: dict[str, BandSettings] = Field(min_length=1, description="Filters by name.")
+
+
+class RgbSettings(Settings):
+    """Asinh colour composite of three bands (Lupton et al. 2004, PASP 116, 133)."""
+
+    minimum_njy_arcsec2: float = Field(
+        0.0, description="Surface brightness above the sky that is shown black."
+    )
+    stretch_njy_arcsec2: float = Field(
+        gt=0, description="Surface brightness scale of the linear part, before `scales`."
+    )
+    q: float = Field(8.0, ge=0, description="Softening of the asinh part.")
+    scales: tuple[float, float, float] = Field(
+        (1.0, 1.0, 1.0), description="Factors on red, green and blue before the stretch."
+    )
+
+
+class ObserveSettings(Settings):
+    """How the maps of a sample become stamps of a survey."""
+
+    bands: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Bands in the order of the channels; with `rgb` red, green, blue. "
+        "null: all of the survey.",
+    )
+    image_pixels: int = Field(75, ge=8, description="Side of a stamp.")
+    framing: Literal["relative", "physical"] = Field(
+        "relative",
+        description="relative: the map's field fills the stamp; physical: kpc become arcsec "
+        "by the cosmology at the galaxy's redshift.",
+    )
+    pixel_scale_arcsec: float | None = Field(
+        None, gt=0, description="Side of a stamp's pixel; null: the survey's."
+    )
+    noise: bool = Field(True, description="Add sky, dark, read and source noise.")
+    poisson: bool = Field(True, description="Let the galaxy's own photons contribute noise.")
+    magnitude_range: tuple[float, float] | None = Field(
+        None,
+        description="Draw the AB magnitude of the first band uniformly, colours kept; "
+        "null: the physical one.",
+    )
+    rgb: RgbSettings | None = Field(None, description="8-bit colour composite; null: nJy.")
+    seed: int = Field(0, ge=0, description="Seed of noise and magnitudes.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ObserveSettings":
+        if self.rgb is not None and (self.bands is None or len(self.bands) != 3):
+            raise ValueError("rgb needs three bands, in the order red, green, blue")
+        if self.magnitude_range is not None and not (
+            self.magnitude_range[0] <= self.magnitude_range[1]
+        ):
+            raise ValueError("magnitude_range must be [bright, faint]")
+        return self
+
+
+class LabelRules(Settings):
+    """How a table of votes or measurements becomes classes."""
+
+    id_column: str = Field(description="Column whose text is the image file's stem.")
+    classes: dict[str, str] = Field(
+        min_length=1,
+        description="pandas query for each class, in the order of the labels; "
+        "an image that none matches stays unlabelled (-1).",
+    )
+
+
+class ObserveImagesSettings(Settings):
+    """How a folder of real images becomes stamps."""
+
+    bands: list[str] = Field(min_length=1, description="Names of the image's channels, in order.")
+    pattern: str = Field("*", description="Which files of the folder, as a glob.")
+    image_pixels: int = Field(75, ge=8, description="Side of a stamp; images are resized to it.")
+    crop_fraction: float = Field(
+        1.0, gt=0, le=1, description="Central part of the image's side that is kept."
+    )
+    pixel_scale_arcsec: float | None = Field(
+        None, gt=0, description="Side of a stamp's pixel, null where it differs by image."
+    )
+    nano_jansky_per_unit: float = Field(
+        1.0, gt=0, description="nJy in one unit of a FITS pixel; not for 8-bit images."
+    )
+    noise_sigma: list[float] | None = Field(
+        None, description="Background rms per band in the stamps' units; null: measured."
+    )
+    survey: str = Field("unknown", description="Name of the survey.")
+    psf_fwhm_arcsec: list[float] | None = Field(None, description="Per band; null: unknown.")
+    labels: LabelRules | None = Field(None, description="Rules for labels; null: all unlabelled.")
+
+    @model_validator(mode="after")
+    def _one_value_per_band(self) -> "ObserveImagesSettings":
+        for name in ("noise_sigma", "psf_fwhm_arcsec"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.bands):
+                raise ValueError(f"{name} needs one value for each of {len(self.bands)} bands")
+        if PurePath(self.pattern).is_absolute():
+            raise ValueError("pattern must be relative to the folder of images")
+        return self

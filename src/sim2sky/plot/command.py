@@ -1,0 +1,159 @@
+"""The commands `plot-...`: one for each figure, written as PNG and as PDF of the same stem."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim2sky.plot.settings import PlotSettings
+from sim2sky.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+log = logging.getLogger("sim2sky")
+
+Output = Annotated[Path, typer.Option(help="Output PNG; a PDF of the same name lands beside it")]
+SettingsText = Annotated[str, typer.Option(help="JSON text or file")]
+Predictions = Annotated[
+    list[Path], typer.Argument(help="predictions.parquet of every model of one experiment")
+]
+
+
+def plot_roc(
+    predictions: Predictions,
+    table: Annotated[Path, typer.Option(help="table.parquet of the same experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot ROC curves of every method on the source's and the target's test rows.
+
+    Curves are means over seeds; the bands come from resampling whole systems, the
+    areas under the curves from the table.
+    """
+    from sim2sky.plot.inputs import read_predictions, read_table
+    from sim2sky.plot.roc import roc_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    rows, scores = read_predictions(predictions), read_table(table, ["auc"])
+    _write(lambda: roc_figure(rows, scores, parsed), output, parsed)
+
+
+def plot_confusion(
+    predictions: Predictions, output: Output, settings: SettingsText = "{}"
+) -> None:
+    """Plot the confusion matrix of every method on source and target.
+
+    Each row adds up to one, so the diagonal is the recall; means over seeds.
+    """
+    from sim2sky.plot.confusion import confusion_figure
+    from sim2sky.plot.inputs import read_predictions
+
+    parsed = read_settings(PlotSettings, settings)
+    rows = read_predictions(predictions)
+    _write(lambda: confusion_figure(rows), output, parsed)
+
+
+def plot_history(
+    histories: Annotated[
+        list[Path], typer.Argument(help="models/<method>/<network>/<seed>/history.csv files")
+    ],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot the losses and accuracies of every method by epoch, with the range of the seeds."""
+    from sim2sky.plot.history import history_figure, read_histories
+    from sim2sky.plot.inputs import files_by_model
+
+    parsed = read_settings(PlotSettings, settings)
+    table = read_histories(files_by_model(histories))
+    _write(lambda: history_figure(table), output, parsed)
+
+
+def plot_gradcam(
+    explanations: Annotated[
+        list[Path], typer.Argument(help="models/<method>/<network>/<seed>/explain.h5 files")
+    ],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot Grad-CAM maps of the same galaxies in source and target, a column per method.
+
+    Of each method the model with the smallest seed is shown.
+    """
+    from sim2sky.plot.gradcam import gradcam_figure
+    from sim2sky.plot.inputs import files_by_model, first_seeds
+
+    parsed = read_settings(PlotSettings, settings)
+    files = first_seeds(files_by_model(explanations))
+    _write(lambda: gradcam_figure(files, parsed), output, parsed)
+
+
+def plot_latent(
+    latents: Annotated[
+        list[Path], typer.Argument(help="models/<method>/<network>/<seed>/latents.h5 files")
+    ],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot isomap and t-SNE of the latent space of each method, both domains together.
+
+    Of each method the model with the smallest seed is shown.
+    """
+    from sim2sky.plot.inputs import files_by_model, first_seeds
+    from sim2sky.plot.latent import latent_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    files = first_seeds(files_by_model(latents))
+    _write(lambda: latent_figure(files), output, parsed)
+
+
+def plot_table(
+    table: Annotated[Path, typer.Option(help="table.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot balanced accuracy and recalls of every method with their intervals."""
+    from sim2sky.plot.inputs import read_table
+    from sim2sky.plot.table import table_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    scores = read_table(table, ["balanced_accuracy"])
+    _write(lambda: table_figure(scores), output, parsed)
+
+
+def plot_mosaic(
+    dataset: Annotated[Path, typer.Option(help="dataset.h5 of a domain")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot random stamps of every class of a domain with a scale bar."""
+    from sim2sky.plot.mosaic import mosaic_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    _write(lambda: mosaic_figure(dataset, parsed), output, parsed)
+
+
+def plot_simulation(
+    simulation: Annotated[Path, typer.Option(help="Simulation directory of `sim2sky assemble`")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot how well each N-body run keeps its energy, and when its galaxies merge."""
+    from sim2sky.plot.simulation import read_diagnostics, simulation_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    table = read_diagnostics(simulation)
+    _write(lambda: simulation_figure(table), output, parsed)
+
+
+def _write(draw: "Callable[[], Figure]", output: Path, settings: PlotSettings) -> None:
+    """Draw and save inside the common style."""
+    from sim2sky.plot.style import house_style, save_figure
+
+    with house_style():
+        save_figure(draw(), output, settings.dpi)
+    log.info("wrote %s and %s", output, output.with_suffix(".pdf").name)

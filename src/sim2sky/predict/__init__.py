@@ -1,0 +1,1 @@
+"""Catalogues of class probabilities for images that no one has labelled."""

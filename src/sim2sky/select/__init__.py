@@ -1,0 +1,1 @@
+"""From a simulation to a sample: which galaxies, which labels, which systems."""

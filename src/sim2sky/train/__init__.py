@@ -1,0 +1,1 @@
+"""Classifiers trained on a labelled domain that shall also hold on an unlabelled one."""

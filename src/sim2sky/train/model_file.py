@@ -1,0 +1,235 @@
+"""The model file: a trained network with all that is needed to use it on new images."""
+
+import dataclasses
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from sim2sky.build.normalisation import Normalisation
+from sim2sky.errors import Sim2SkyError
+from sim2sky.files import atomic_path
+from sim2sky.train.networks import build_network
+
+FORMAT = "sim2sky model 1"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier and the images it was made for.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        ``forward(images) -> (latent, logits)``.
+    network_name : str
+        Name in `sim2sky.train.networks.NETWORKS`.
+    classes, bands : list of str
+        K and C names, in the order of the outputs and of the channels.
+    image_size : int
+        Side of the images in pixels.
+    pixel_scale_arcsec : float
+        Of the source images; NaN if unknown.
+    units : str
+        Of the source images: ``"nJy"`` per pixel or ``"8bit"``.
+    normalisation : dict of str to Normalisation
+        Keys ``source`` and ``target``.
+    method : str
+        Name of the training method.
+    seed : int
+        Seed of the training.
+    provenance : dict of str
+        Stage, version, commit, settings (JSON) and their digest.
+    """
+
+    network: nn.Module
+    network_name: str
+    classes: list[str]
+    bands: list[str]
+    image_size: int
+    pixel_scale_arcsec: float
+    units: str
+    normalisation: dict[str, Normalisation]
+    method: str
+    seed: int
+    provenance: dict[str, str]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.network.parameters()).device
+
+    def prepare(
+        self, images: np.ndarray, domain: Literal["source", "target"] = "target"
+    ) -> torch.Tensor:
+        """Return images as the network takes them.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            (N,C,H,W) in `units`.
+        domain : {"source", "target"}
+            Whose normalisation applies.
+
+        Returns
+        -------
+        torch.Tensor
+            float32, (N,C,H,W), on the network's device.
+
+        Raises
+        ------
+        Sim2SkyError
+            If the number of bands or the size is not the model's.
+        """
+        expected = (len(self.bands), self.image_size, self.image_size)
+        if images.ndim != 4 or images.shape[1:] != expected:
+            raise Sim2SkyError(
+                "images do not fit the model",
+                got=f"shape {images.shape}",
+                expected=f"(N, {', '.join(map(str, expected))}), bands {', '.join(self.bands)}",
+            )
+        tensor = torch.from_numpy(self.normalisation[domain].apply(images))
+        return tensor.contiguous(memory_format=torch.channels_last).to(self.device)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        images: np.ndarray,
+        domain: Literal["source", "target"] = "target",
+        batch_size: int = 256,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return class probabilities and latent vectors.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            (N,C,H,W) in `units`.
+        domain : {"source", "target"}
+            Whose normalisation applies.
+        batch_size : int
+            Images per pass through the network.
+
+        Returns
+        -------
+        probability : numpy.ndarray
+            (N,K) float64, rows sum to 1.
+        latent : numpy.ndarray
+            (N,D) float32.
+        """
+        self.network.eval()
+        probabilities = [np.empty((0, len(self.classes)))]
+        latents = [np.empty((0, self.network.latent_size), dtype=np.float32)]
+        for start in range(0, len(images), batch_size):
+            latent, logits = self.network(self.prepare(images[start : start + batch_size], domain))
+            probabilities.append(logits.double().softmax(1).cpu().numpy())
+            latents.append(latent.cpu().numpy())
+        return np.concatenate(probabilities), np.concatenate(latents)
+
+
+def save_model(model: Model, path: str | Path) -> None:
+    """Write a model file, atomically.
+
+    Parameters
+    ----------
+    model : Model
+        What to save.
+    path : str or Path
+        Output file. It holds plain Python types and tensors only, so that
+        ``torch.load(path, weights_only=True)`` reads it.
+    """
+    content = {
+        "format": FORMAT,
+        **{field.name: getattr(model, field.name) for field in dataclasses.fields(model)},
+        "network": model.network_name,
+        "network_arguments": {
+            "n_bands": len(model.bands),
+            "n_classes": len(model.classes),
+            "image_size": model.image_size,
+        },
+        "state_dict": {key: value.cpu() for key, value in model.network.state_dict().items()},
+        "normalisation": {key: value.to_dict() for key, value in model.normalisation.items()},
+        "settings": json.loads(model.provenance["settings"]),
+    }
+    del content["network_name"]
+    # into an open file: given a path, torch would write the temporary name into the archive
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> Model:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Written by `save_model`.
+    device : str or torch.device
+        Where the network goes.
+
+    Returns
+    -------
+    Model
+        The network is in evaluation mode.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the file is missing, damaged or not a model of this package.
+    """
+    content = read_torch_file(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise Sim2SkyError(
+            "not a model file of this version of sim2sky",
+            where=path,
+            got=content.get("format") if isinstance(content, dict) else type(content).__name__,
+            expected=FORMAT,
+            fix="train the model again",
+        )
+    network = build_network(content["network"], **content["network_arguments"])
+    network.load_state_dict(content["state_dict"])
+    known = {field.name for field in dataclasses.fields(Model)} - {"network"}
+    return Model(
+        **{key: value for key, value in content.items() if key in known - {"normalisation"}},
+        network=network.to(device).eval(),
+        network_name=content["network"],
+        normalisation={
+            key: Normalisation.from_dict(value) for key, value in content["normalisation"].items()
+        },
+    )
+
+
+def read_torch_file(path: str | Path) -> object:
+    """Read plain types and tensors written by `torch.save`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    object
+        Its content, tensors on the CPU.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the file is missing, damaged or holds anything but plain types.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise Sim2SkyError("file not found", where=path, fix="check the path")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+        raise Sim2SkyError(
+            "not a readable model file (truncated, damaged or another format)",
+            where=path,
+            got=f"{path.stat().st_size} bytes ({str(error).splitlines()[0]})",
+            fix="train or download the model again",
+        ) from error

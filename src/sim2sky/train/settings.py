@@ -1,0 +1,116 @@
+"""What can be chosen about training: the method, the network and the optimiser."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from sim2sky.settings import Settings
+
+LossName = Literal["mmd", "mmd_median"]
+NetworkName = Literal["deepmerge"]
+
+
+class MethodSettings(Settings):
+    """Which labels and which images a method sees, and which losses align the domains."""
+
+    name: str = Field(description="Name of the method in tables and figures.")
+    train_on: Literal["source", "target"] = Field(
+        "source",
+        description="Domain whose labels are read; target makes the method an oracle, "
+        "an upper limit that no survey without labels can reach.",
+    )
+    mixed_batches: bool = Field(
+        False,
+        description="Pass the images of the other domain through the network together with the "
+        "labelled ones, so that BatchNorm sees both.",
+    )
+    losses: dict[LossName, float] = Field(
+        {},
+        description="Adaptation losses and their weights against the cross-entropy: mmd "
+        "(19 published kernels) or mmd_median (kernels scaled by the median distance).",
+    )
+
+    @model_validator(mode="after")
+    def _losses_need_both_domains(self) -> "MethodSettings":
+        if self.losses and not self.mixed_batches:
+            raise ValueError("losses between domains need mixed_batches: true")
+        return self
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        MethodSettings(name="source_only"),
+        MethodSettings(name="adabn", mixed_batches=True),
+        MethodSettings(name="mmd", mixed_batches=True, losses={"mmd": 1.0}),
+        MethodSettings(name="oracle", train_on="target"),
+    )
+}
+
+
+class TrainSettings(Settings):
+    """How one classifier is trained.
+
+    The defaults of the optimiser are those of Ciprijanovic et al. 2021
+    (MNRAS 506, 677, section 3) except for the number of epochs and the batch
+    size, which suit samples of some hundred images.
+    """
+
+    network: NetworkName = Field("deepmerge", description="Architecture of the classifier.")
+    method: MethodSettings = Field(
+        METHODS["source_only"],
+        description=f"The method in full, or the name of a known one: {', '.join(METHODS)}.",
+    )
+    epochs: int = Field(15, ge=1, description="Passes over the labelled training images.")
+    batch_size: int = Field(
+        64, ge=2, description="Images per step and domain; mixed batches hold twice as many."
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of Adam.")
+    adam_betas: tuple[float, float] = Field(
+        (0.7, 0.8), description="Decay of Adam's running means of the gradient and its square."
+    )
+    weight_decay: float = Field(1e-3, ge=0, description="Decoupled weight decay per unit rate.")
+    schedule: Literal["one_cycle", "constant"] = Field(
+        "one_cycle", description="How the learning rate changes from step to step."
+    )
+    adaptation_warmup_epochs: float = Field(
+        0, ge=0, description="Epochs over which the adaptation losses' weights rise from zero."
+    )
+    augment: bool = Field(
+        True, description="Show each image in a random one of its 8 flips and quarter turns."
+    )
+    class_weights: Literal["balanced", "none"] = Field(
+        "balanced", description="Weigh classes in the cross-entropy by their inverse frequency."
+    )
+    target_normalisation: Literal["source", "own"] = Field(
+        "source",
+        description="Normalise target images with the source's statistics or with their own; "
+        "both come from training rows only.",
+    )
+    selection: Literal["last", "source_validation"] = Field(
+        "last",
+        description="Keep the last epoch or the one with the lowest validation loss in the domain "
+        "whose labels the method reads.",
+    )
+    num_threads: int = Field(
+        1, ge=1, description="CPU threads; another number changes results in the last digits."
+    )
+    checkpoint_every_epochs: int = Field(
+        1, ge=1, description="How often the state is saved from which a killed job goes on."
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _known_method(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value not in METHODS:
+            raise ValueError(f"unknown method; known by name: {', '.join(METHODS)}")
+        return METHODS[value]
+
+    @field_validator("adam_betas")
+    @classmethod
+    def _betas_below_one(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in value):
+            raise ValueError("both betas must lie in [0, 1)")
+        return value

@@ -1,0 +1,142 @@
+"""Snakemake on a Slurm cluster: `tests/slurm/cluster.sh up` makes one on this machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slurm: needs a Slurm cluster")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cluster():
+    """Skip everything where no cluster answers."""
+    if shutil.which("sinfo") is None:
+        pytest.skip("no Slurm here: sinfo is not installed; see tests/slurm/cluster.sh")
+    answer = subprocess.run(["sinfo"], capture_output=True, text=True, timeout=60, check=False)
+    if answer.returncode != 0:
+        pytest.skip(f"no Slurm cluster answers: {answer.stderr.strip()}")
+
+
+@dataclass(frozen=True)
+class SlurmJob:
+    """What Slurm still knows of a job."""
+
+    job_id: str
+    rule: str
+    state: str
+    memory: str
+    partition: str
+    gpus: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A `snakemake` call that has ended."""
+
+    returncode: int
+    output: str
+
+    def jobs(self) -> list[SlurmJob]:
+        """Return this call's Slurm jobs in the order of their submission."""
+        return jobs_of(self.output)
+
+
+def jobs_of(output: str) -> list[SlurmJob]:
+    """Return the Slurm jobs of the call that has printed `output` so far."""
+    run_id = output.partition("SLURM run ID: ")[2].split("\n")[0]
+    if not run_id:
+        return []
+    # the plugin names each job after the run, and puts the rule in the comment
+    lines = subprocess.run(
+        ["squeue", "--states=all", "--noheader", "--sort=i", "--name", run_id]
+        + ["--Format=JobID:|,Comment:|,State:|,MinMemory:|,Partition:|,tres-per-job:"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    fields = (line.split("|") for line in lines)
+    return [
+        SlurmJob(i.strip(), k.removeprefix("rule_").partition("_wildcards_")[0], *rest)
+        for i, k, *rest in fields
+    ]
+
+
+class Running:
+    """A `snakemake` call in the background: the head process."""
+
+    def __init__(self, process: subprocess.Popen, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def jobs(self) -> list[SlurmJob]:
+        return jobs_of(self.log.read_text())
+
+    def wait_for_job(self, rule: str, state: str = "RUNNING", seconds: float = 120) -> SlurmJob:
+        """Return the job of a rule once it is in a state."""
+
+        def found():
+            return [job for job in self.jobs() if (job.rule, job.state) == (rule, state)]
+
+        return wait_until(found, seconds, lambda: self.log.read_text())[0]
+
+    def finish(self, seconds: float = 240) -> Finished:
+        self.process.wait(timeout=seconds)
+        return Finished(self.process.returncode, self.log.read_text())
+
+
+def wait_until(found: Callable, seconds: float, explain: Callable[[], str] = str):
+    """Return what `found` returns as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while not (result := found()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing after {seconds} s\n{explain()}")
+        time.sleep(0.5)
+    return result
+
+
+class Project:
+    """A folder with the profiles of the repository, and snakemake called in it as typed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._n_calls = 0
+
+    def start(self, *words: str) -> Running:
+        self._n_calls += 1
+        log = self.folder.parent / f"{self.folder.name}_{self._n_calls}.log"
+        # jobs inherit this: they find `snakemake` and `sim2sky` of the environment under test
+        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                [BIN / "snakemake", *words],
+                cwd=self.folder,
+                env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        return Running(process, log)
+
+    def snakemake(self, *words: str, seconds: float = 240) -> Finished:
+        return self.start(*words).finish(seconds)
+
+
+@pytest.fixture
+def faults(tmp_path) -> Project:
+    """A small workflow whose jobs go wrong on request."""
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "profiles", folder / "profiles")
+    (folder / "slurm").symlink_to("profiles/slurm")
+    shutil.copy(Path(__file__).parent / "faults.smk", folder / "Snakefile")
+    return Project(folder)

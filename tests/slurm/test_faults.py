@@ -1,0 +1,83 @@
+"""What happens when a job or the head process dies."""
+
+import signal
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.slurm
+
+SLURM = ("--profile", "slurm")
+LOCKED = "Directory cannot be locked"
+
+
+def scancel(*words: str) -> None:
+    subprocess.run(["scancel", *words], check=True)
+
+
+def test_job_out_of_memory_is_retried_with_more(faults):
+    run = faults.snakemake("results/memory.txt", *SLURM)
+    assert run.returncode == 0, run.output
+    first, second = run.jobs()
+    assert (first.memory, second.memory) == ("600M", "1200M")
+    # OUT_OF_MEMORY where Slurm sees it in the batch step, FAILED where a process in a step died
+    assert first.state in {"OUT_OF_MEMORY", "FAILED"}
+    assert second.state == "COMPLETED"
+    assert (faults.folder / "results/memory.txt").read_text() == f"{500 << 20}\n"
+
+
+def test_log_of_a_failed_job_is_kept_and_of_a_good_one_is_not(faults):
+    run = faults.snakemake("results/memory.txt", *SLURM, "--retries", "0")
+    assert run.returncode != 0
+    (job,) = run.jobs()
+    log = faults.folder / f"results/logs/slurm/rule_needs_memory/{job.job_id}.log"
+    assert "oom-kill" in log.read_text() or "exceeded memory limit" in log.read_text()
+    run = faults.snakemake("results/first.txt", *SLURM)
+    assert run.returncode == 0, run.output
+    assert [p.name for p in faults.folder.glob("results/logs/slurm/**/*.log")] == [log.name]
+
+
+def test_cancelled_job_is_noticed_and_retried(faults):
+    head = faults.start("results/hangs.txt", *SLURM)
+    scancel(head.wait_for_job("hangs_at_first").job_id)
+    run = head.finish()
+    assert run.returncode == 0, run.output
+    assert "SLURM status is: 'CANCELLED'" in run.output
+    assert [job.state for job in run.jobs()] == ["CANCELLED", "COMPLETED"]
+
+
+def test_interrupted_head_cancels_its_jobs_and_leaves_no_lock(faults):
+    head = faults.start("results/hangs.txt", *SLURM)
+    head.wait_for_job("hangs_at_first")
+    head.process.send_signal(signal.SIGTERM)
+    run = head.finish()
+    assert run.returncode != 0
+    assert [job.state for job in run.jobs()] == ["CANCELLED"]
+    assert LOCKED not in faults.snakemake("results/hangs.txt", *SLURM, "-n").output
+
+
+def test_second_head_is_refused_and_a_killed_one_can_be_followed(faults):
+    hold = faults.folder / "hold"
+    hold.touch()
+    head = faults.start("results/third.txt", *SLURM)
+    head.wait_for_job("second")
+    refused = faults.snakemake("results/third.txt", *SLURM)
+    assert refused.returncode != 0
+    assert LOCKED in refused.output
+    assert refused.jobs() == []
+
+    head.process.kill()
+    killed = head.finish()
+    # nobody cancels the jobs of a head that was killed, and its lock stays
+    orphan = next(job for job in killed.jobs() if job.rule == "second")
+    assert orphan.state == "RUNNING"
+    scancel(orphan.job_id)
+    hold.unlink()
+    assert LOCKED in faults.snakemake("results/third.txt", *SLURM).output
+
+    assert faults.snakemake("--unlock").returncode == 0
+    run = faults.snakemake("results/third.txt", *SLURM)
+    assert run.returncode == 0, run.output
+    assert [job.rule for job in run.jobs()] == ["second", "third"]
+    # the half-written output of the orphan was made anew
+    assert (faults.folder / "results/third.txt").read_text() == "whole\n"

@@ -1,0 +1,203 @@
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from sim2sky.build import command
+from sim2sky.build.dataset import read_dataset, read_splits
+from sim2sky.build.from_stamps import build_dataset
+from sim2sky.build.settings import BuildSettings
+from sim2sky.errors import Sim2SkyError
+from sim2sky.files import read_json
+from sim2sky.settings import parse_settings
+
+
+def run_build(tmp_path, *paths, domain="mock", **settings):
+    folder = tmp_path / domain
+    output, audit = folder / "dataset.h5", folder / "audit.json"
+    command.build(list(paths), json.dumps(settings), output, audit)
+    return output, read_json(audit)
+
+
+def test_from_stamps_to_an_audited_dataset(make_stamps, tmp_path):
+    output, report = run_build(tmp_path, make_stamps())
+    assert report["passed"]
+    assert report["nuisance"]["random_forest"]["low"] < 0.55
+    dataset = read_dataset(output, None, labels=True)
+    assert len(dataset) == 40
+    assert dataset.domain == "mock"
+    assert dataset.classes == ["non-merger", "merger"]
+    splits = read_splits(output)
+    assert np.bincount(splits).tolist() == [24, 6, 10] or set(splits) == {0, 1, 2}
+    with h5py.File(output) as file:
+        assert file.attrs["survey"] == "hst_wfc3_acs"
+        assert file.attrs["split_seed"] == 0
+        assert json.loads(file.attrs["settings"])["softening_sigma"] == 3.0
+        assert list(file["nuisance"].attrs["names"]) == ["view", "n_particles"]
+
+
+def test_normalisation_comes_from_training_rows_alone(make_stamps, tmp_path):
+    output, _ = run_build(tmp_path, make_stamps())
+    train = read_dataset(output, "train", labels=True)
+    assert train.normalisation.softening.tolist() == [3.0, 6.0]
+    assert train.normalisation.apply(train.images).std(axis=(0, 2, 3)) == pytest.approx(1)
+    spoilt, _ = build_dataset_with_other_test_rows(make_stamps, train)
+    assert np.array_equal(spoilt.normalisation.mean, train.normalisation.mean)
+
+
+def build_dataset_with_other_test_rows(make_stamps, train):
+    path = make_stamps()
+    with h5py.File(path, "r+") as file:
+        rows = ~np.isin(file["system_id"][:], train.system_id)
+        images = file["images"][:]
+        images[rows] *= 1000
+        file["images"][...] = images
+    part, _, _ = build_dataset([path], BuildSettings(), "mock")
+    return part.dataset, part.split
+
+
+def test_shards_do_not_matter(make_stamps):
+    whole, _, _ = build_dataset([make_stamps(images=None)], BuildSettings(), "mock")
+    images = {
+        (galaxy, view): image
+        for galaxy, view, image in zip(
+            whole.dataset.galaxy_id, whole.dataset.view, whole.dataset.images, strict=True
+        )
+    }
+    shards = []
+    for name, systems in (("b.h5", range(1, 20, 2)), ("a.h5", range(0, 20, 2))):
+        keys = [(f"033-{system:06d}", view) for system in systems for view in (0, 1)]
+        shards.append(make_stamps(systems, name, np.stack([images[key] for key in keys])))
+    cut, nuisance, _ = build_dataset(shards, BuildSettings(), "mock")
+    assert np.array_equal(cut.dataset.images, whole.dataset.images)
+    assert np.array_equal(cut.split, whole.split)
+    assert np.array_equal(nuisance["view"], whole.dataset.view)
+
+
+def test_domains_of_one_sample_share_the_split_whatever_they_drop(make_stamps):
+    label = np.repeat(np.arange(20) % 2, 2)
+    flag = np.zeros(40, dtype=int)
+    flag[:6] = 1 << 16
+    unlabelled = np.where(np.arange(40) % 4 == 3, -1, label)
+    one, _, _ = build_dataset([make_stamps(label=unlabelled)], BuildSettings(), "a")
+    two, _, _ = build_dataset(
+        [make_stamps(label=unlabelled, flag=flag)],
+        BuildSettings(drop_unlabelled=False),
+        "b",
+    )
+    assert len(one.dataset) == 30
+    assert len(two.dataset) == 34
+    splits = dict(zip(one.dataset.system_id, one.split, strict=True))
+    shared = [row for row, system in enumerate(two.dataset.system_id) if system in splits]
+    assert len(shared) > 20
+    assert all(two.split[row] == splits[two.dataset.system_id[row]] for row in shared)
+
+
+def test_flags_and_unlabelled_rows_are_dropped(make_stamps, caplog):
+    flag = np.zeros(40, dtype=int)
+    flag[3], flag[4] = 1 << 17, 1 << 9  # unusable; a warning that is no reason to drop
+    label = np.repeat(np.arange(20) % 2, 2)
+    label[10] = -1
+    part, _, _ = build_dataset([make_stamps(flag=flag, label=label)], BuildSettings(), "mock")
+    assert len(part.dataset) == 38
+    assert part.dataset.flag.max() == 1 << 9
+    caplog.set_level("INFO", "sim2sky")
+    strict = BuildSettings(drop_flags=1 << 9)
+    part, _, _ = build_dataset([make_stamps(flag=flag, label=label)], strict, "mock")
+    assert part.dataset.flag.max() == 1 << 17
+    assert "38 rows kept; dropped: 1 flagged, 1 of the others unlabelled" in caplog.text
+
+
+def test_8bit_images_are_not_stretched_again(make_stamps):
+    part, _, _ = build_dataset([make_stamps(units="8bit")], BuildSettings(), "mock")
+    assert part.dataset.normalisation.stretch == "linear"
+    assert part.dataset.normalisation.softening.tolist() == [1.0, 1.0]
+
+
+def test_a_leak_fails_the_run_and_is_reported(make_stamps, tmp_path):
+    path = make_stamps()
+    output, _ = run_build(tmp_path, path)
+    train, test = (read_dataset(output, name, labels=True) for name in ("train", "test"))
+    output.unlink()
+    with h5py.File(path, "r+") as file:
+        (row,) = np.flatnonzero(
+            (file["system_id"][:] == test.system_id[0]) & (file["view"][:] == test.view[0])
+        )
+        file["images"][row] = train.images[0][:, ::-1]
+    with pytest.raises(Sim2SkyError, match="leak audit failed: 1 images are in two splits"):
+        run_build(tmp_path, path)
+    report = read_json(tmp_path / "mock" / "audit.json")
+    assert not report["passed"]
+    assert report["duplicate_images"] == 1
+    assert not output.exists()
+
+
+def test_telling_nuisance_fails_or_warns(make_stamps, tmp_path, caplog):
+    label = np.repeat(np.arange(20) % 2, 2)
+    path = make_stamps(nuisance=pd.DataFrame({"n_particles": 1000 + 500 * label}))
+    with pytest.raises(Sim2SkyError, match=r"nuisance features tell the class: .*AUC 1.00"):
+        run_build(tmp_path, path)
+    output, report = run_build(tmp_path, path, nuisance="warn")
+    assert report["nuisance"]["logistic_regression"]["auc"] == 1.0
+    assert "nuisance features tell the class" in caplog.text
+    assert output.exists()
+    assert "nuisance" not in run_build(tmp_path, path, nuisance="off")[1]
+
+
+def test_one_class_fails(make_stamps, tmp_path):
+    with pytest.raises(Sim2SkyError, match="training sets hold one class: only 'non-merger'"):
+        run_build(tmp_path, make_stamps(label=np.zeros(40, dtype="i1")))
+
+
+def test_nan_fails_with_the_row(make_stamps, tmp_path):
+    path = make_stamps()
+    with h5py.File(path, "r+") as file:
+        file["images"][0, 0, 0, 0] = np.nan
+    with pytest.raises(Sim2SkyError, match="NaN or infinity"):
+        run_build(tmp_path, path)
+
+
+def test_unusable_stamps_are_errors(make_stamps, tmp_path):
+    with pytest.raises(Sim2SkyError, match="the stamps hold no rows"):
+        run_build(tmp_path, make_stamps(systems=[], images=np.zeros((0, 2, 8, 8))))
+    with pytest.raises(Sim2SkyError, match="no row is left; got 40 rows, 40 without a label"):
+        run_build(tmp_path, make_stamps(label=np.full(40, -1)))
+    with pytest.raises(Sim2SkyError, match="a label has no class; got 2; expected below 2"):
+        run_build(tmp_path, make_stamps(label=np.full(40, 2)))
+    path = make_stamps()
+    with pytest.raises(Sim2SkyError, match="033-000000 view 0; give each stamps file once"):
+        run_build(tmp_path, path, path)
+    other = make_stamps(range(20, 24), "001.h5", units="8bit")
+    with pytest.raises(Sim2SkyError, match="stamps with another units"):
+        run_build(tmp_path, path, other)
+    small = make_stamps(range(20, 24), "002.h5", images=np.zeros((8, 2, 8, 8)))
+    with pytest.raises(Sim2SkyError, match=r"another shape.*got \(2, 8, 8\)"):
+        run_build(tmp_path, path, small)
+    path.write_bytes(path.read_bytes()[:6000])
+    with pytest.raises(Sim2SkyError, match="truncated"):
+        run_build(tmp_path, path)
+
+
+def test_pair_of_domains(make_stamps, tmp_path):
+    source, _ = run_build(tmp_path, make_stamps())
+    target, _ = run_build(tmp_path, make_stamps(name="t.h5"), domain="target", seed=0)
+    command.audit(source, target, tmp_path / "audit.json")
+    assert read_json(tmp_path / "audit.json")["rows"]["shared_systems"] == 20
+    moved, _ = run_build(tmp_path, make_stamps(name="m.h5"), domain="moved", seed=1)
+    with pytest.raises(Sim2SkyError, match="systems lie in two splits"):
+        command.audit(source, moved, tmp_path / "audit.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"fractions": [0.5, 0.5, 0.5]}, "fractions must be positive and add up to 1"),
+        ({"classes": ["a", "a"]}, "a class is named twice"),
+        ({"classes": ["a"]}, "at least 2 items"),
+    ],
+)
+def test_settings_explain_themselves(content, message):
+    with pytest.raises(Sim2SkyError, match=message):
+        parse_settings(BuildSettings, content, "build")

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from sim2sky.errors import Sim2SkyError
+from sim2sky.settings import parse_settings, read_settings
+from sim2sky.train.settings import METHODS, TrainSettings
+
+
+def test_methods_by_name_and_in_full_are_the_same():
+    full = METHODS["mmd"].model_dump(mode="json")
+    assert TrainSettings(method="mmd") == TrainSettings(method=full)
+
+
+def test_survive_json():
+    settings = TrainSettings(method="adabn", epochs=3)
+    assert read_settings(TrainSettings, json.dumps(settings.model_dump(mode="json"))) == settings
+
+
+def test_what_the_methods_see():
+    seen = {name: (m.train_on, m.mixed_batches, m.losses) for name, m in METHODS.items()}
+    assert seen == {
+        "source_only": ("source", False, {}),
+        "adabn": ("source", True, {}),
+        "mmd": ("source", True, {"mmd": 1.0}),
+        "oracle": ("target", False, {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"method": "dann2"}, "unknown method; known by name: source_only, adabn, mmd, oracle"),
+        ({"method": {"name": "m", "losses": {"mmd": 1}}}, "need mixed_batches: true"),
+        (
+            {"method": {"name": "m", "mixed_batches": True, "losses": {"wgan": 1}}},
+            "'method.losses.wgan.*'mmd' or 'mmd_median'",
+        ),
+        ({"adam_betas": [0.9, 1.0]}, r"both betas must lie in \[0, 1\)"),
+        ({"batchsize": 3}, "unknown key 'batchsize'; known keys: network, method"),
+    ],
+)
+def test_refusals(content, message):
+    with pytest.raises(Sim2SkyError, match=message):
+        parse_settings(TrainSettings, content, "config.yaml")

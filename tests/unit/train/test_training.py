@@ -1,0 +1,385 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sim2sky.build.dataset import read_dataset
+from sim2sky.errors import Sim2SkyError
+from sim2sky.train import loop
+from sim2sky.train.data import Batches, read_training_data
+from sim2sky.train.loop import class_weights_of, learning_rate_schedule, validate, warmup_factor
+from sim2sky.train.run import choose_device, train_model
+from sim2sky.train.settings import METHODS, MethodSettings, TrainSettings
+
+QUICK = {"epochs": 3, "batch_size": 16}
+
+
+def train(pair, folder: Path, seed: int = 0, **settings):
+    return train_model(
+        TrainSettings(**{**QUICK, **settings}),
+        *pair,
+        seed=seed,
+        device="cpu",
+        model_path=folder / "model.pt",
+        history_path=folder / "history.csv",
+    )
+
+
+def same_weights(one, other) -> bool:
+    states = one.network.state_dict(), other.network.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def accuracy(model, path: Path, domain: str) -> float:
+    test = read_dataset(path, "test", labels=True)
+    return float((model.predict(test.images, domain)[0].argmax(1) == test.label).mean())
+
+
+def test_learns_one_blob_from_two(pair, tmp_path):
+    model = train(pair, tmp_path, epochs=12, learning_rate=3e-3)
+    assert accuracy(model, pair[0], "source") >= 0.9
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history) == [
+        *("epoch", "learning_rate", "loss", "loss_class", "source_train_accuracy"),
+        *("source_valid_loss", "source_valid_balanced_accuracy", "seconds"),
+    ]
+    assert history["epoch"].tolist() == list(range(1, 13))
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_oracle_is_judged_on_the_target(pair, tmp_path):
+    model = train(pair, tmp_path, method="oracle", epochs=20, learning_rate=3e-3)
+    assert model.method == "oracle"
+    assert accuracy(model, pair[1], "target") >= 0.75
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["source_valid_loss"].isna().all()
+    assert history["target_valid_balanced_accuracy"].iloc[-1] >= 0.7
+
+
+@pytest.mark.parametrize("method", ["source_only", "adabn", "mmd"])
+def test_target_labels_cannot_change_anything(toy, pair, tmp_path, method):
+    """Neither wrong labels nor their meaning may reach a method that adapts."""
+    expected = train(pair, tmp_path / "true", method=method, selection="source_validation")
+    spoiled = toy(seed=2, noise=0.3)
+    spoiled.label = 1 - spoiled.label
+    target = spoiled.write(tmp_path / "spoiled.h5")
+    actual = train(
+        (pair[0], target), tmp_path / "false", method=method, selection="source_validation"
+    )
+    assert same_weights(actual, expected)
+
+
+def test_mixed_batches_change_batchnorm_alone_without_a_loss(pair, tmp_path):
+    """With a learning rate of nearly zero, only the running statistics tell the methods apart."""
+    settings = {"learning_rate": 1e-30, "weight_decay": 0.0}
+    alone = train(pair, tmp_path / "a", **settings).network
+    mixed = train(pair, tmp_path / "b", method="adabn", **settings).network
+    assert torch.equal(alone.features[0].weight, mixed.features[0].weight)
+    norms = alone.features[1], mixed.features[1]
+    assert not torch.allclose(norms[0].running_mean, norms[1].running_mean, rtol=1e-3)
+
+    # the mixed statistics are those of source and target together
+    data = read_training_data(*pair, TrainSettings(method="adabn"))
+    images = torch.cat([data.labelled.images, data.unlabelled.images]).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        mean = mixed.features[0](images).mean((0, 2, 3))
+    weight = 1 - 0.9 ** int(norms[1].num_batches_tracked)  # BatchNorm starts at 0, momentum 0.1
+    torch.testing.assert_close(norms[1].running_mean, weight * mean, rtol=0.1, atol=0.02)
+
+
+def test_mmd_is_part_of_the_loss(pair, tmp_path):
+    train(pair, tmp_path, method="mmd")
+    history = pd.read_csv(tmp_path / "history.csv")
+    np.testing.assert_allclose(history["loss"], history["loss_class"] + history["loss_mmd"])
+    assert (history["loss_mmd"] > 0).all()
+
+
+def test_mmd_brings_the_domains_together(pair, tmp_path):
+    """What is left of the discrepancy is less than where it is only watched."""
+    final = {}
+    for weight in (0.0, 5.0):
+        method = MethodSettings(name="m", mixed_batches=True, losses={"mmd_median": weight})
+        folder = tmp_path / str(weight)
+        train(pair, folder, method=method, epochs=8)
+        final[weight] = pd.read_csv(folder / "history.csv")["loss_mmd_median"].iloc[-1]
+    assert final[5.0] < 0.7 * final[0.0]
+
+
+def test_methods_start_alike_and_seeds_do_not(pair, tmp_path):
+    frozen = {"learning_rate": 1e-30, "weight_decay": 0.0, "epochs": 1}
+    first = train(pair, tmp_path / "a", **frozen).network.features[0].weight
+    same = train(pair, tmp_path / "b", method="mmd", **frozen).network.features[0].weight
+    other = train(pair, tmp_path / "c", seed=1, **frozen).network.features[0].weight
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_same_seed_same_weights(pair, tmp_path):
+    runs = [train(pair, tmp_path / name, method="mmd") for name in "ab"]
+    assert same_weights(*runs)
+    bytes_of = [(tmp_path / name / "model.pt").read_bytes() for name in "ab"]
+    assert bytes_of[0] == bytes_of[1]
+
+
+class KilledError(BaseException):
+    """Stands for a kill that leaves no time for anything."""
+
+
+def interrupt(monkeypatch, call: int, action) -> None:
+    """Do something when the batches are asked for the n-th time."""
+    calls = 0
+    original = Batches.next
+
+    def counted(self):
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            action()
+        return original(self)
+
+    monkeypatch.setattr(Batches, "next", counted)
+
+
+def killed() -> None:
+    raise KilledError
+
+
+def sigterm() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+# 72 source rows make 5 steps of 16 an epoch; mmd asks for two batches a step
+@pytest.mark.parametrize("call", [2, 11, 17, 27])
+@pytest.mark.parametrize("end", ["kill", "sigterm"])
+def test_resumed_training_ends_with_the_same_weights(
+    pair, tmp_path, monkeypatch, caplog, call, end
+):
+    settings = {"method": "mmd", "selection": "source_validation"}
+    expected = train(pair, tmp_path / "whole", **settings)
+    folder = tmp_path / "broken"
+    with monkeypatch.context() as patch:
+        interrupt(patch, call, killed if end == "kill" else sigterm)
+        if end == "kill":
+            with pytest.raises(KilledError):
+                train(pair, folder, **settings)
+        else:
+            with pytest.raises(SystemExit) as exit_info:
+                train(pair, folder, **settings)
+            assert exit_info.value.code == 143
+            assert "SIGTERM: state saved" in caplog.text
+    assert not (folder / "model.pt").exists()
+    with caplog.at_level("INFO", logger="sim2sky"):
+        actual = train(pair, folder, **settings)
+    if end == "sigterm" or call > 10:
+        assert "going on from epoch" in caplog.text
+    assert same_weights(actual, expected)
+    columns = [name for name in pd.read_csv(folder / "history.csv") if name != "seconds"]
+    histories = [pd.read_csv(tmp_path / n / "history.csv")[columns] for n in ("whole", "broken")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    assert not (folder / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("change", ["settings", "seed", "data", "damage"])
+def test_a_checkpoint_of_another_training_is_ignored(
+    toy, pair, tmp_path, monkeypatch, caplog, change
+):
+    folder = tmp_path / "broken"
+    with monkeypatch.context() as patch:
+        interrupt(patch, 13, killed)
+        with pytest.raises(KilledError):
+            train(pair, folder)
+    settings, seed = {}, 0
+    if change == "settings":
+        settings = {"learning_rate": 2e-3}
+    elif change == "seed":
+        seed = 1
+    elif change == "data":
+        pair = (toy(seed=7).write(tmp_path / "other.h5"), pair[1])
+    else:
+        (folder / "checkpoint.pt").write_bytes(b"\0" * 100)
+    with caplog.at_level("INFO", logger="sim2sky"):
+        actual = train(pair, folder, seed=seed, **settings)
+    assert "checkpoint ignored" in caplog.text
+    assert "going on" not in caplog.text
+    assert same_weights(actual, train(pair, tmp_path / "fresh", seed=seed, **settings))
+
+
+def test_sigterm_of_a_real_process(pair, tmp_path):
+    """A scheduler's signal ends the command with a status that is not zero."""
+    program = (
+        "import logging, typer\n"
+        "from sim2sky.train.command import train\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        "app = typer.Typer(); app.command()(train); app()"
+    )
+    command = [
+        *(sys.executable, "-c", program),
+        *("--settings", '{"epochs": 4000, "batch_size": 16, "method": "adabn"}'),
+        *("--source", str(pair[0]), "--target", str(pair[1]), "--seed", "3", "--device", "cpu"),
+        *("--output", str(tmp_path / "m.pt"), "--history", str(tmp_path / "h.csv")),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "checkpoint.pt").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    log = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert "SIGTERM: state saved" in log
+    assert (tmp_path / "checkpoint.pt").exists()
+    assert not (tmp_path / "m.pt").exists()
+
+
+def test_signal_handler_is_put_back(pair, tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    train(pair, tmp_path, epochs=1)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_torch_is_left_as_it_was(pair, tmp_path):
+    threads = torch.get_num_threads()
+    with loop.deterministic(threads + 1):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.get_num_threads() == threads + 1
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_best_epoch_by_validation_loss(pair, tmp_path, monkeypatch):
+    losses = iter([0.7, 0.2, 0.5])
+    kept = []
+
+    def judged(network, *_):
+        kept.append({name: value.clone() for name, value in network.state_dict().items()})
+        return next(losses), 0.5
+
+    monkeypatch.setattr(loop, "validate", judged)
+    model = train(pair, tmp_path, selection="source_validation")
+    chosen = model.network.state_dict()
+    assert all(torch.equal(chosen[name], kept[1][name]) for name in chosen)
+    assert not torch.equal(chosen["features.0.weight"], kept[2]["features.0.weight"])
+
+
+def test_transfer_starts_from_the_initial_model(toy, pair, tmp_path, caplog):
+    first = train(pair, tmp_path / "first")
+    settings = TrainSettings(**QUICK, learning_rate=1e-30, weight_decay=0.0)
+    three = toy(seed=3)
+    three.images = three.images[:, :1]
+    three.bands = ["sdss_g"]
+    narrow = three.write(tmp_path / "one_band.h5")
+    for folder, paths in (("same", pair), ("other", (narrow, narrow))):
+        with caplog.at_level("INFO", logger="sim2sky"):
+            model = train_model(
+                settings,
+                *paths,
+                seed=5,
+                device="cpu",
+                model_path=tmp_path / folder / "model.pt",
+                history_path=tmp_path / folder / "history.csv",
+                initial_model_path=tmp_path / "first" / "model.pt",
+            )
+        weights = model.network.features[4].weight
+        assert torch.equal(weights, first.network.features[4].weight)
+    assert "except features.0.weight" in caplog.text
+
+
+def test_transfer_from_nothing_in_common_is_refused():
+    one, other = torch.nn.Linear(3, 2), torch.nn.Linear(5, 4)
+    with pytest.raises(Sim2SkyError, match="no layer of the initial model fits"):
+        loop.adopt_weights(one, other.state_dict())
+
+
+def test_infinite_loss_is_told(pair, tmp_path):
+    with pytest.raises(Sim2SkyError, match=r"no longer a finite number.*lower learning_rate"):
+        train(pair, tmp_path, learning_rate=1e30, epochs=5)
+
+
+def test_cuda_is_refused_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(Sim2SkyError, match="--device cuda: no CUDA GPU found"):
+        choose_device("cuda")
+    with pytest.raises(Sim2SkyError, match="unknown device; got tpu; expected auto, cpu or cuda"):
+        choose_device("tpu")
+    assert choose_device("auto").type == "cpu"
+
+
+def test_balanced_class_weights(toy, tmp_path):
+    skewed = toy(n=100)
+    skewed.label = (np.arange(100) % 4 == 0).astype(int)
+    path = skewed.write(tmp_path / "skewed.h5")
+    data = read_training_data(path, path, TrainSettings())
+    weights = class_weights_of(data, TrainSettings())
+    torch.testing.assert_close(weights, torch.tensor([60 / (2 * 45), 60 / (2 * 15)]))
+    assert torch.equal(class_weights_of(data, TrainSettings(class_weights="none")), torch.ones(2))
+
+
+def test_validation_is_the_mean_recall_without_gradient(pair):
+    data = read_training_data(*pair, TrainSettings())
+
+    class Constant(torch.nn.Module):
+        def forward(self, images):
+            return images, torch.tensor([[2.0, 1.0]]).expand(len(images), 2)
+
+    loss, balanced = validate(Constant(), data.validation, torch.tensor([1.0, 3.0]), batch_size=5)
+    log_sum = np.log(np.exp(2) + np.exp(1))
+    assert balanced == 0.5
+    assert loss == pytest.approx((1 * (log_sum - 2) + 3 * (log_sum - 1)) / 4)
+
+
+def test_one_cycle_keeps_the_published_betas():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    settings = TrainSettings(epochs=10)
+    optimiser = torch.optim.AdamW([parameter], lr=1e-3, betas=settings.adam_betas)
+    schedule = learning_rate_schedule(optimiser, settings, steps_per_epoch=7)
+    rates = []
+    for _ in range(70):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+        assert optimiser.param_groups[0]["betas"] == (0.7, 0.8)
+    assert max(rates) == pytest.approx(settings.learning_rate, rel=0.01)
+    assert 15 <= np.argmax(rates) <= 25
+    assert rates[-1] < 1e-2 * settings.learning_rate
+
+
+def test_warmup_is_linear():
+    progress = loop.Progress(epoch=1, step=2)
+    assert warmup_factor(progress, 4, 3.0) == pytest.approx(0.5)
+    assert warmup_factor(progress, 4, 1.0) == 1.0
+    assert warmup_factor(progress, 4, 0.0) == 1.0
+
+
+def test_the_gradient_is_zeroed_before_each_step(pair, tmp_path, monkeypatch):
+    """The gradient of a step is that of its batch alone."""
+    gradients = []
+    original = torch.optim.AdamW.step
+
+    def watched(self, *args, **kwargs):
+        gradients.append(self.param_groups[0]["params"][0].grad.clone())
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    monkeypatch.setattr(Batches, "next", lambda self, first=[]: _same_batch(self, first))  # noqa: B006
+    train(pair, tmp_path, epochs=1, learning_rate=1e-30, weight_decay=0.0)
+    for gradient in gradients[1:]:
+        torch.testing.assert_close(gradient, gradients[0], rtol=1e-4, atol=1e-7)
+
+
+def _same_batch(batches: Batches, first: list):
+    rows = batches.rows
+    return rows.images[: batches.batch_size].permute(0, 3, 1, 2), rows.label[: batches.batch_size]
+
+
+def test_all_named_methods_run(pair, tmp_path):
+    for name in METHODS:
+        assert train(pair, tmp_path / name, method=name, epochs=1).method == name

@@ -1,0 +1,76 @@
+"""A copy of the project in which the real Snakefile runs on config/test."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = "config/test/config.yaml"
+
+
+class Project:
+    """A working copy, and snakemake called in it as a user would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def snakemake(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
+        """Run snakemake in the copy; with check=False a failure is returned."""
+        # the job scripts must find `sim2sky` and `snakemake` of the environment under test
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        run = subprocess.run(
+            [Path(sys.executable).parent / "snakemake", *words],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and run.returncode != 0:
+            raise AssertionError(f"snakemake {' '.join(words)} failed:\n{run.stdout}{run.stderr}")
+        return run
+
+    def planned_rules(self, *words: str) -> set[str]:
+        """Return the names of the rules that a dry run would run."""
+        run = self.snakemake("-n", "--quiet", "host", *words)
+        text = run.stdout + run.stderr
+        lines = (line.strip() for line in text.splitlines())
+        return {
+            line.split()[1].rstrip(":")
+            for line in lines
+            if line.startswith(("rule ", "localrule "))
+        }
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy what git knows or would add, so that no result or environment comes along."""
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Project:
+    """A copy in which nothing has run."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A copy in which `snakemake results/figures` has run on the test configuration."""
+    project = copy_project(tmp_path_factory.mktemp("finished"))
+    project.snakemake("results/figures", "--configfile", CONFIG)
+    return project

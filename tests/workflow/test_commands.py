@@ -1,0 +1,68 @@
+"""Every command of the README, typed as it stands there, from the repository's root."""
+
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("commands")]
+
+
+def test_dry_run_of_the_quickstart_plans_every_stage(project):
+    rules = project.planned_rules()
+    for rule in (
+        "simulate_systems", "assemble_simulation", "select_galaxies", "project_maps",
+        "observe_stamps", "build_dataset", "audit_experiment", "train_model",
+        "evaluate_model", "aggregate_scores", "explain_model", "embed_latents",
+        "plot_roc", "plot_mosaic", "figures",
+    ):  # fmt: skip
+        assert rule in rules
+
+
+def test_single_figure_needs_no_other_figure(project):
+    rules = project.planned_rules("results/experiments/noise/roc.png")
+    assert "plot_roc" in rules
+    assert not rules & {"figures", "plot_gradcam", "explain_model", "embed_latents"}
+
+
+def test_slurm_profile_is_found_by_its_name(project):
+    run = project.snakemake("--profile", "slurm", "-n")
+    assert "train_model" in run.stdout + run.stderr
+    assert "slurm_partition=gpu" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("config", ["full", "survey_images", "test/config"])
+def test_other_configurations_replace_the_quickstart(project, config):
+    if config == "survey_images":
+        # the user's own folder: any folder will do for a dry run
+        (project.folder / "images").mkdir(exist_ok=True)
+        (project.folder / "images" / "labels.csv").touch()
+    rules = project.planned_rules("--configfile", f"config/{config}.yaml")
+    assert "train_model" in rules
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds:", "seed:", r"unknown key 'experiments.noise.seed'; known keys:"),
+        ("target: noisy", "target: nosy", "experiments.noise.target: 'nosy' is not defined"),
+        ("methods: [", "methods: [mdm, ", "experiments.noise.methods: 'mdm' is not defined"),
+    ],
+)
+def test_typo_in_the_configuration_is_named(project, old, new, message):
+    text = (project.folder / "config/test/config.yaml").read_text()
+    assert old in text
+    bad = project.folder / "config/test/typo.yaml"
+    bad.write_text(text.replace(old, new))
+    run = project.snakemake("-n", "--configfile", str(bad), check=False)
+    assert run.returncode != 0
+    assert message in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_missing_simulation_is_named(project):
+    text = (project.folder / "config/test/config.yaml").read_text()
+    bad = project.folder / "config/test/missing.yaml"
+    bad.write_text(text.replace("suite: tiny", "path: /no/such/TNG100-1"))
+    run = project.snakemake("-n", "--configfile", str(bad), check=False)
+    assert run.returncode != 0
+    assert "simulations.distant.path: no such file or directory; got /no/such/TNG100-1" in (
+        run.stdout + run.stderr
+    )

@@ -1,0 +1,109 @@
+"""The whole workflow on config/test: from encounters to the gallery."""
+
+import os
+import time
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("run")]
+
+CONFIG = ("--configfile", "config/test/config.yaml")
+DOWNSTREAM_OF_EVALUATE = {"evaluate_model", "aggregate_scores"}
+
+
+def test_gallery_holds_every_figure(finished):
+    figures = finished.folder / "results/figures"
+    page = (figures / "index.html").read_text()
+    for kind in ("roc", "confusion", "history", "gradcam", "latent", "scores"):
+        assert (figures / f"noise_{kind}.png").stat().st_size > 5000
+        assert (figures / f"noise_{kind}.pdf").stat().st_size > 2000
+        assert f"noise_{kind}.png" in page
+
+
+def test_both_domains_hold_the_same_galaxies_in_the_same_split(finished):
+    with (
+        h5py.File(finished.folder / "results/domains/pristine/dataset.h5") as pristine,
+        h5py.File(finished.folder / "results/domains/noisy/dataset.h5") as noisy,
+    ):
+        for name in ("galaxy_id", "view", "system_id", "label", "split"):
+            np.testing.assert_array_equal(pristine[name][:], noisy[name][:])
+        system, split = noisy["system_id"][:], noisy["split"][:]
+    assert pd.Series(split).groupby(system).nunique().max() == 1
+
+
+def test_table_holds_every_method_in_both_domains(finished):
+    table = pd.read_parquet(finished.folder / "results/experiments/noise/table.parquet")
+    assert set(table.method) == {"source_only", "adabn", "mmd", "oracle"}
+    assert len(table) == 8
+    assert (table.balanced_accuracy_low <= table.balanced_accuracy).all()
+    assert (table.balanced_accuracy <= table.balanced_accuracy_high).all()
+
+
+def test_second_call_does_nothing(finished):
+    run = finished.snakemake("results/figures", *CONFIG)
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_touching_a_source_file_reruns_nothing(finished):
+    later = time.time() + 5
+    for file in (finished.folder / "src/sim2sky").rglob("*.py"):
+        os.utime(file, (later, later))
+    assert finished.planned_rules("results/figures", *CONFIG) == set()
+
+
+def test_editing_a_stage_reruns_it_and_what_follows(finished):
+    file = finished.folder / "src/sim2sky/evaluate/metrics.py"
+    before = file.read_text()
+    later = time.time() + 5
+    file.write_text(before + "# an edit\n")
+    os.utime(file, (later, later))
+    try:
+        rules = finished.planned_rules("results/figures", *CONFIG)
+    finally:
+        file.write_text(before)
+        os.utime(file, (later, later))
+    follows = {"plot_roc", "plot_confusion", "plot_table", "figures"}
+    assert rules == {"evaluate_model", "aggregate_scores"} | follows
+
+
+def test_changing_a_setting_reruns_what_it_touches(finished):
+    config = finished.folder / "config/test/changed.yaml"
+    text = (finished.folder / "config/test/config.yaml").read_text()
+    assert "n_bootstrap: 200" in text
+    config.write_text(text.replace("n_bootstrap: 200", "n_bootstrap: 201"))
+    rules = finished.planned_rules("results/figures", "--configfile", str(config))
+    assert "evaluate_model" in rules
+    assert not rules & {"train_model", "build_dataset", "simulate_systems"}
+
+
+def test_one_rule_can_be_rerun(finished):
+    rules = finished.planned_rules("results/figures", *CONFIG, "-R", "train_model")
+    assert {"train_model", "evaluate_model", "figures"} <= rules
+    assert not rules & {"simulate_systems", "observe_stamps", "build_dataset"}
+
+
+def test_report_is_written(finished):
+    finished.snakemake("results/figures", *CONFIG, "--report", "report.html")
+    assert "Snakemake Report" in (finished.folder / "report.html").read_text()
+
+
+def test_failing_job_shows_one_message_and_leaves_no_output(finished):
+    dataset = finished.folder / "results/domains/noisy/stamps/000.h5"
+    whole = dataset.read_bytes()
+    dataset.write_bytes(whole[: len(whole) // 2])
+    target = "results/domains/noisy/dataset.h5"
+    kept = (finished.folder / target).read_bytes()
+    try:
+        run = finished.snakemake(target, *CONFIG, check=False)
+    finally:
+        dataset.write_bytes(whole)
+    text = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "stamps/000.h5: not a readable HDF5 file" in text
+    assert "Traceback" not in text
+    assert not (finished.folder / target).exists()
+    assert not list((finished.folder / "results/domains/noisy").glob(".dataset*"))
+    (finished.folder / target).write_bytes(kept)
