@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+FIELDS = "--Format=JobID:|,Comment:|,State:|,MinMemory:|,Partition:|,tres-per-job:"
 
 
 def pytest_configure(config):
@@ -60,8 +61,7 @@ def jobs_of(output: str) -> list[SlurmJob]:
         return []
     # the plugin names each job after the run, and puts the rule in the comment
     lines = subprocess.run(
-        ["squeue", "--states=all", "--noheader", "--sort=i", "--name", run_id]
-        + ["--Format=JobID:|,Comment:|,State:|,MinMemory:|,Partition:|,tres-per-job:"],
+        ["squeue", "--states=all", "--noheader", "--sort=i", f"--name={run_id}", FIELDS],
         capture_output=True,
         text=True,
         check=True,
@@ -111,11 +111,10 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._n_calls = 0
+        self._calls: list[Running] = []
 
     def start(self, *words: str) -> Running:
-        self._n_calls += 1
-        log = self.folder.parent / f"{self.folder.name}_{self._n_calls}.log"
+        log = self.folder.parent / f"{self.folder.name}_{len(self._calls)}.log"
         # jobs inherit this: they find `snakemake` and `sim2sky` of the environment under test
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         with log.open("w") as stream:
@@ -126,17 +125,28 @@ class Project:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
-        return Running(process, log)
+        self._calls.append(Running(process, log))
+        return self._calls[-1]
 
     def snakemake(self, *words: str, seconds: float = 240) -> Finished:
         return self.start(*words).finish(seconds)
 
+    def stop(self) -> None:
+        """Leave no process and no job behind, also where a test has failed."""
+        for call in self._calls:
+            call.process.kill()
+            call.process.wait()
+            for job in call.jobs():
+                subprocess.run(["scancel", job.job_id], check=False, capture_output=True)
+
 
 @pytest.fixture
-def faults(tmp_path) -> Project:
+def faults(tmp_path) -> Iterator[Project]:
     """A small workflow whose jobs go wrong on request."""
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "profiles", folder / "profiles")
     (folder / "slurm").symlink_to("profiles/slurm")
     shutil.copy(Path(__file__).parent / "faults.smk", folder / "Snakefile")
-    return Project(folder)
+    project = Project(folder)
+    yield project
+    project.stop()

@@ -24,17 +24,10 @@ def test_job_out_of_memory_is_retried_with_more(faults):
     assert first.state in {"OUT_OF_MEMORY", "FAILED"}
     assert second.state == "COMPLETED"
     assert (faults.folder / "results/memory.txt").read_text() == f"{500 << 20}\n"
-
-
-def test_log_of_a_failed_job_is_kept_and_of_a_good_one_is_not(faults):
-    run = faults.snakemake("results/memory.txt", *SLURM, "--retries", "0")
-    assert run.returncode != 0
-    (job,) = run.jobs()
-    log = faults.folder / f"results/logs/slurm/rule_needs_memory/{job.job_id}.log"
+    # the log of the job that failed is kept, of the good one not
+    (log,) = faults.folder.glob("results/logs/slurm/**/*.log")
+    assert log.name == f"{first.job_id}.log"
     assert "oom-kill" in log.read_text() or "exceeded memory limit" in log.read_text()
-    run = faults.snakemake("results/first.txt", *SLURM)
-    assert run.returncode == 0, run.output
-    assert [p.name for p in faults.folder.glob("results/logs/slurm/**/*.log")] == [log.name]
 
 
 def test_cancelled_job_is_noticed_and_retried(faults):
@@ -49,7 +42,7 @@ def test_cancelled_job_is_noticed_and_retried(faults):
 def test_interrupted_head_cancels_its_jobs_and_leaves_no_lock(faults):
     head = faults.start("results/hangs.txt", *SLURM)
     head.wait_for_job("hangs_at_first")
-    head.process.send_signal(signal.SIGTERM)
+    head.process.send_signal(signal.SIGINT)  # Ctrl-C; at SIGTERM it waits for its running jobs
     run = head.finish()
     assert run.returncode != 0
     assert [job.state for job in run.jobs()] == ["CANCELLED"]

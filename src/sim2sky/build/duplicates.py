@@ -48,7 +48,7 @@ def fine_structure(images: np.ndarray) -> np.ndarray:
     """
     result = np.empty((len(images), *images.shape[-2:]), dtype=np.float32)
     for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK].astype(np.float32)
+        block = np.nan_to_num(images[start : start + BLOCK].astype(np.float32), posinf=0, neginf=0)
         # per band, since bands differ in brightness; the median level of |x| is about the noise
         level = np.median(np.abs(block), axis=(2, 3), keepdims=True)
         peak = np.abs(block).max(axis=(2, 3), keepdims=True)

@@ -12,7 +12,6 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -103,22 +102,48 @@ def _auc_with_interval(scores: np.ndarray, label: np.ndarray, system_id: np.ndar
     """Return the AUC, averaged over one class against the rest, and its 95 % interval."""
     systems, row_system = np.unique(system_id, return_inverse=True)
     rng = generator("build", "nuisance bootstrap")
-    draws = [
-        np.bincount(rng.integers(len(systems), size=len(systems)), minlength=len(systems))
-        for _ in range(RESAMPLES)
+    draws = [rng.integers(len(systems), size=len(systems)) for _ in range(RESAMPLES)]
+    counts = [np.bincount(draw, minlength=len(systems))[row_system] for draw in draws]
+    weights = np.array([np.ones(len(label)), *counts])
+    classes = np.unique(label)
+    # of two classes either tells the other
+    columns = range(1, 2) if len(classes) == 2 else range(len(classes))
+    each = [
+        weighted_auc(scores[:, column], label == classes[column], weights) for column in columns
     ]
-    resampled = [_auc(scores, label, draw[row_system]) for draw in draws]
+    value, *resampled = np.mean(each, axis=0)
     low, high = np.nanpercentile(resampled, [2.5, 97.5])
-    value = _auc(scores, label, np.ones(len(label)))
-    return {"auc": value, "low": float(low), "high": float(high)}
+    return {"auc": float(value), "low": float(low), "high": float(high)}
 
 
-def _auc(scores: np.ndarray, label: np.ndarray, weight: np.ndarray) -> float:
-    """Return the weighted AUC, NaN if a class has no weight."""
-    values = []
-    for column, value in enumerate(np.unique(label)):
-        positive = label == value
-        if weight[positive].sum() == 0 or weight[~positive].sum() == 0:
-            return np.nan
-        values.append(roc_auc_score(positive, scores[:, column], sample_weight=weight))
-    return float(np.mean(values))
+def weighted_auc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve for several weightings of the rows at once.
+
+    It is the chance that a positive scores above a negative, ties counting half
+    (Hanley & McNeil 1982, Radiology 143, 29).
+
+    Parameters
+    ----------
+    score : numpy.ndarray
+        (N,).
+    positive : numpy.ndarray
+        (N,) bool.
+    weights : numpy.ndarray
+        (R,N), not negative.
+
+    Returns
+    -------
+    numpy.ndarray
+        (R,), NaN where one side has no weight.
+    """
+    order = np.argsort(score, kind="stable")
+    ranked = score[order]
+    ties = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    sides = [
+        np.add.reduceat(weights[:, order] * side[order], ties, axis=1)
+        for side in (positive, ~positive)
+    ]
+    above, beside = sides
+    won = (above * (np.cumsum(beside, axis=1) - beside / 2)).sum(axis=1)
+    pairs = above.sum(axis=1) * beside.sum(axis=1)
+    return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)

@@ -38,7 +38,7 @@ def proxy_a_distance(
 ) -> float:
     """Return how well a linear classifier tells the domains apart.
 
-    ``2 (1 - 2 error)`` (Ben-David et al. 2007, NIPS 19, section 4), the error
+    ``2 (1 - 2 error)`` (Ben-David et al. 2007, NIPS 19), the error
     being balanced over domains and cross-validated. Rows of one system stay in
     one fold: it is often in both domains, and a galaxy known from training is
     no test.

@@ -20,11 +20,12 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.figures.collect import Gallery, Picture, Section
 from sim2sky.figures.costs import duration_text, rule_costs
 from sim2sky.figures.settings import FiguresSettings
-from sim2sky.figures.summary import Estimate, estimate, sentences
+from sim2sky.figures.summary import Estimate, estimate, headline, sentences
 from sim2sky.files import atomic_path, read_json
 from sim2sky.plot.inputs import read_table, recall_classes, variant_labels, variants_of
 from sim2sky.provenance import code_commit
 
+WIDE = 2.1  # width over height from which a figure takes the whole width of the page
 PACKAGES = (
     *("snakemake", "numpy", "scipy", "numba", "torch", "galsim", "astropy", "scikit-learn"),
     *("captum", "h5py", "pandas", "matplotlib"),
@@ -54,8 +55,10 @@ class Column:
         if not number:
             return "–", ""
         sign = "+" if self.signed else ""
-        ends = f"[{number.low:{sign}.3f}, {number.high:{sign}.3f}]"
-        return f"{number.value:{sign}.3f}", ends if np.isfinite(number.low) else ""
+        # a method against itself has an interval of no width, which says nothing
+        has_interval = np.isfinite(number.low) and number.low < number.high
+        ends = f"[{number.low:{sign}.3f}, {number.high:{sign}.3f}]" if has_interval else ""
+        return f"{number.value:{sign}.3f}", ends
 
 
 def write_gallery(
@@ -233,15 +236,15 @@ def table_columns(table: pd.DataFrame) -> list[Column]:
     """
     columns = [
         Column("balanced_accuracy", "balanced accuracy"),
+        Column("gain_over_source_only", "gain over source only", signed=True),
+        Column("gain_over_adabn", "gain over AdaBN", signed=True),
+        Column("gap_closed", "gap closed"),
         *(Column(f"recall_{name}", f"recall of {name}") for name in recall_classes(table)),
         Column("auc", "AUC"),
         Column("f1", "F1"),
         Column("brier", "Brier score"),
         Column("ece", "calibration error"),
         Column("purity_at_prior", "purity at survey prior"),
-        Column("gain_over_source_only", "gain over source only", signed=True),
-        Column("gain_over_adabn", "gain over AdaBN", signed=True),
-        Column("gap_closed", "gap closed"),
     ]
     return [column for column in columns if column.metric in table]
 
@@ -249,7 +252,8 @@ def table_columns(table: pd.DataFrame) -> list[Column]:
 def _experiment_content(section: Section, captions: Path, described: dict) -> dict:
     """Return what the template needs to show an experiment."""
     content = _section_content(section, captions)
-    content |= {"description": described.get("description", ""), "findings": [], "table": None}
+    content |= {"description": described.get("description", "")}
+    content |= {"headline": "", "findings": [], "table": None}
     content["domains"] = [described[side] for side in ("source", "target") if side in described]
     parquet = next((path for path in section.tables.values() if path.suffix == ".parquet"), None)
     if parquet is None:
@@ -270,6 +274,7 @@ def _experiment_content(section: Section, captions: Path, described: dict) -> di
         rows.append({"method": names[0], "domain": names[1], "cells": cells})
     counts = {name: sorted(set(table[name])) for name in ("n_seeds", "n_systems") if name in table}
     return content | {
+        "headline": headline(table),
         "findings": sentences(table),
         "table": {"columns": columns, "rows": rows, "counts": counts},
     }
@@ -297,6 +302,7 @@ def _figure_content(picture: Picture, captions: Path, section: Section) -> dict:
         "alt": f"{picture.title}, {section.name.replace('_', ' ')}",
         "caption": caption,
         "pdf": picture.pdf is not None,
+        "wide": width > WIDE * height,
         "width": width,
         "height": height,
     }

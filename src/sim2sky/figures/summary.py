@@ -30,16 +30,17 @@ class Estimate:
         return bool(np.isfinite(self.value))
 
     def __str__(self) -> str:
-        if not np.isfinite([self.low, self.high]).all():
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return self.text("")
 
     @property
     def signed(self) -> str:
         """The same with a sign, for differences."""
-        if not np.isfinite([self.low, self.high]).all():
-            return f"{self.value:+.3f}"
-        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        return self.text("+")
+
+    def text(self, sign: str) -> str:
+        """Return the number and, where there is one, its interval."""
+        ends = f" [{self.low:{sign}.3f}, {self.high:{sign}.3f}]"
+        return f"{self.value:{sign}.3f}" + (ends if np.isfinite(self.low) else "")
 
 
 def estimate(row: pd.Series | None, metric: str) -> Estimate:
@@ -63,8 +64,8 @@ def estimate(row: pd.Series | None, metric: str) -> Estimate:
     return Estimate(*(float(row.get(name, np.nan)) for name in names))
 
 
-def sentences(table: pd.DataFrame) -> list[str]:
-    """Return the findings of one experiment, a paragraph for each network.
+def headline(table: pd.DataFrame) -> str:
+    """Return the result of one experiment in one line.
 
     Parameters
     ----------
@@ -73,17 +74,40 @@ def sentences(table: pd.DataFrame) -> list[str]:
 
     Returns
     -------
+    str
+        Balanced accuracies on the target, of the first network.
+    """
+    network = min(table["network"])
+    best = best_method(table, network)
+    own = estimate(_row(table, SOURCE_ONLY, network, "source"), METRIC)
+    parts = []
+    for method in filter(None, (SOURCE_ONLY, best, ORACLE)):
+        score = estimate(_row(table, method, network, "target"), METRIC)
+        if score:
+            extra = f" (source: {own.value:.2f})" if method == SOURCE_ONLY and own else ""
+            parts.append(f"{method_label(method)} {score.value:.2f}{extra}")
+    return "balanced accuracy on the target: " + ", ".join(parts) if parts else ""
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """Return the findings of one experiment.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Result table of one experiment.
+
+    Returns
+    -------
     list of str
-        Plain text.
+        Plain sentences; they name the network if there are several.
     """
     networks = sorted(set(table["network"]))
-    paragraphs = []
+    found = []
     for network in networks:
-        parts = [*_across(table, network), *_best(table, network)]
-        if parts:
-            prefix = f"Network {network}: " if len(networks) > 1 else ""
-            paragraphs.append(prefix + " ".join(parts))
-    return paragraphs
+        prefix = f"{network}: " if len(networks) > 1 else ""
+        found += [prefix + text for text in (*_across(table, network), *_best(table, network))]
+    return found
 
 
 def best_method(table: pd.DataFrame, network: str) -> str | None:
@@ -134,45 +158,33 @@ def _best(table: pd.DataFrame, network: str) -> list[str]:
     if method is None:
         return []
     row = _row(table, method, network, "target")
-    name = method_label(method)
-    parts = [
-        f"Of the adapted methods {name} scores highest on the target: {estimate(row, METRIC)}"
-    ]
+    first = f"Of the adapted methods, {method_label(method)} scores highest on the target: "
+    first += str(estimate(row, METRIC))
     gain = estimate(row, f"gain_over_{SOURCE_ONLY}")
     if gain:
-        verdict = _verdict(
-            gain, "a gain", "worse than no adaptation", "not distinguishable from 0"
-        )
-        parts.append(f", {gain.signed} against source only ({verdict})")
-    parts.append(".")
+        verdict = _verdict(gain, "a gain", "worse than no adaptation", "no gain is established")
+        first += f", {gain.signed} against source only ({verdict})"
+    found = [first + "."]
     over_adabn = estimate(row, f"gain_over_{ADABN}")
     if method == ADABN:
-        parts.append(
-            " No adaptation loss does better than batch normalisation over mixed batches."
-        )
+        found.append("No adaptation loss does better than batches shared between the domains.")
     elif over_adabn:
         verdict = _verdict(
             over_adabn,
-            "a gain of the adaptation loss itself",
+            "the adaptation loss itself gains",
             "the adaptation loss does harm",
             "no gain of the adaptation loss itself is established",
         )
-        parts.append(f" Against {method_label(ADABN)} it is {over_adabn.signed}: {verdict}.")
+        found.append(f"Against {method_label(ADABN)} it is {over_adabn.signed}: {verdict}.")
     closed = estimate(row, "gap_closed")
     if closed:
-        interval = (
-            f" [{closed.low:.0%}, {closed.high:.0%}]"
-            if np.isfinite([closed.low, closed.high]).all()
-            else ""
-        )
-        parts.append(
-            f" It closes {closed.value:.0%}{interval} of the gap from source only to the oracle."
-        )
-    recalls = {cls: estimate(row, f"recall_{cls}") for cls in recall_classes(table)}
-    listed = [f"{value} for {cls}" for cls, value in recalls.items() if value]
+        ends = f" [{closed.low:.0%}, {closed.high:.0%}]" if np.isfinite(closed.low) else ""
+        found.append(f"It goes {closed.value:.0%}{ends} of the way from source only to the oracle.")
+    recalls = {name: estimate(row, f"recall_{name}") for name in recall_classes(table)}
+    listed = [f"{value} for {name}" for name, value in recalls.items() if value]
     if listed:
-        parts.append(f" Its recall on the target is {' and '.join(listed)}.")
-    return ["".join(parts)]
+        found.append(f"Its recall on the target is {' and '.join(listed)}.")
+    return found
 
 
 def _verdict(difference: Estimate, above: str, below: str, between: str) -> str:

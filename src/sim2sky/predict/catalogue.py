@@ -66,7 +66,7 @@ def predict_catalogue(
             n_rows += len(block)
             n_classified += int((block["predicted"] != "").sum())
             for bit in ImageFlag:
-                counts[bit] += int((block["flag"] & bit > 0).sum())
+                counts[bit] += int((block["flag"].to_numpy() & bit.value > 0).sum())
             yield block
         found = {bit.name.lower(): count for bit, count in counts.items() if count}
         log.info("%d images, %d classified; flags: %s", n_rows, n_classified, found or "none")
@@ -140,7 +140,7 @@ def catalogue_block(
         empty), flag (bits of `ImageFlag`).
     """
     classes = models[0].classes
-    good = block.flag & ~ImageFlag.FLAGGED_INPUT == 0
+    good = block.flag & ~ImageFlag.FLAGGED_INPUT.value == 0
     probabilities = np.full((len(models), len(block.flag), len(classes)), np.nan)
     for number, model in enumerate(models):
         probabilities[number, good] = model.predict(block.images[good], domain)[0]

@@ -1,13 +1,16 @@
 """Images to classify, block by block, from a folder or from an HDF5 file."""
 
 import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
 from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
@@ -120,9 +123,9 @@ def read_pixels(path: str | Path) -> np.ndarray:
                 pixels = np.atleast_3d(np.asarray(picture.convert("L" if grey else "RGB")))
             # pictures begin at the top, FITS images at the bottom
             return pixels[::-1].transpose(2, 0, 1).astype(np.float32)
-        with fits.open(path) as hdus:
+        with _open_fits(path) as hdus:
             pixels = next(hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None)
-            pixels = np.asarray(pixels, dtype=np.float32)
+            pixels = np.array(pixels, dtype=np.float32)
     except (OSError, SyntaxError, ValueError, TypeError, StopIteration) as error:
         raise Sim2SkyError("not a readable image", where=path, got=error or "no image") from error
     if pixels.ndim == 2:
@@ -252,7 +255,7 @@ def _compare_header(path: Path, model: Model) -> None:
     from astropy.wcs.utils import proj_plane_pixel_scales
 
     try:
-        with fits.open(path) as hdus:
+        with _open_fits(path) as hdus:
             header = next(
                 hdu.header for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0)
             )
@@ -264,6 +267,18 @@ def _compare_header(path: Path, model: Model) -> None:
     if "CTYPE1" in header:
         wcs = WCS(header).celestial
         _compare_scale(path, float(proj_plane_pixel_scales(wcs)[0]) * 3600, model)
+
+
+@contextmanager
+def _open_fits(path: Path) -> Iterator[fits.HDUList]:
+    """Open a FITS file; what is wrong with it shows when its data are read."""
+    # astropy leaves a file open that it cannot read, and warns before it raises
+    with (
+        warnings.catch_warnings(action="ignore", category=AstropyWarning),
+        path.open("rb") as file,
+        fits.open(file) as hdus,
+    ):
+        yield hdus
 
 
 def _compare_scale(path: Path, scale_arcsec: float, model: Model) -> None:

@@ -5,6 +5,8 @@ sqrt(a) km/s. Other codes name the fields differently and say in attributes how 
 converts to cgs with powers of a and h; those attributes are believed where present.
 """
 
+from functools import cache
+
 import h5py
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
@@ -101,8 +103,14 @@ def read_header(file: h5py.File) -> Header:
         hubble=hubble,
         omega_m=omega_m,
         box_size_kpc=box * scale_factor / hubble,
-        cosmology=FlatLambdaCDM(H0=100 * hubble, Om0=omega_m),
+        cosmology=_cosmology(hubble, omega_m),
     )
+
+
+@cache
+def _cosmology(hubble: float, omega_m: float) -> FlatLambdaCDM:
+    # making one takes longer than reading the header
+    return FlatLambdaCDM(H0=100 * hubble, Om0=omega_m)
 
 
 def claimed_star_count(file: h5py.File) -> int | None:

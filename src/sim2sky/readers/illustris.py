@@ -10,7 +10,7 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.files import hdf5_dataset, open_hdf5
 from sim2sky.readers.groups import read_groups
 from sim2sky.readers.interface import SUBHALO_COLUMNS, Flag, Header, Stars
-from sim2sky.readers.snapshot import Snapshot, read_redshift
+from sim2sky.readers.snapshot import Snapshot, read_any_header
 from sim2sky.readers.tree import MergerTree
 
 
@@ -84,12 +84,12 @@ class IllustrisSimulation:
         known = {}
         for number in sorted(self._snapshots.keys() | self._groups.keys()):
             folders = (self._snapshots.get(number), self._groups.get(number))
-            for folder in filter(None, folders):
-                if (redshift := read_redshift(folder)) is not None:
-                    known[number] = redshift
-                    break
-        cosmology = self.header(self.snapshots()[0]).cosmology
-        return MergerTree(self._trees, self._redshifts | known, cosmology)
+            headers = (read_any_header(folder) for folder in folders if folder is not None)
+            if (header := next(filter(None, headers), None)) is not None:
+                known[number] = header
+        redshifts = {number: header.redshift for number, header in known.items()}
+        cosmology = next(iter(known.values())).cosmology
+        return MergerTree(self._trees, self._redshifts | redshifts, cosmology)
 
     def _open_snapshot(self, snapshot: int) -> Snapshot:
         offsets = self._offsets(snapshot, "FileOffsets/SnapByType")

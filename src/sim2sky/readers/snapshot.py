@@ -4,6 +4,7 @@ import logging
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from sim2sky.errors import Sim2SkyError
@@ -15,7 +16,7 @@ from sim2sky.readers.fields import (
     read_header,
     read_stars,
 )
-from sim2sky.readers.interface import Flag, Stars
+from sim2sky.readers.interface import Flag, Header, Stars
 
 log = logging.getLogger("sim2sky")
 
@@ -76,45 +77,42 @@ class Snapshot:
     def __init__(
         self, folder: Path, on_missing: str, file_offsets: np.ndarray | None = None
     ) -> None:
-        self._files = numbered_files(folder, _SNAPSHOT_FILE)
-        if not self._files:
+        files = numbered_files(folder, _SNAPSHOT_FILE)
+        if not files:
             raise Sim2SkyError("no snapshot files", where=folder, expected="snap_NNN.0.hdf5 ...")
-        skip = on_missing == "skip"
-        counts, bad, self.header, n_files = {}, {}, None, None
-        for number, path in list(self._files.items()):
+        self.header: Header | None = None
+        self._count: dict[int, int] = {}
+        faults, n_files = [], 1
+        for number, path in files.items():
             try:
                 with open_hdf5(path) as file:
                     self.header = self.header or read_header(file)
                     n_files = int(attribute(file["Header"].attrs, "NumFilesPerSnapshot") or 1)
-                    counts[number] = self._checked_count(file, path)
+                    self._count[number] = self._checked_count(file, path)
             except Sim2SkyError as error:
-                if not skip:
-                    raise
-                log.warning("left out: %s", error)
-                bad[number] = self._files.pop(number)
-        if self.header is None:
-            raise Sim2SkyError("none of the snapshot's files can be read", where=folder)
-        absent = sorted(set(range(n_files)) - set(self._files) - set(bad))
+                faults.append(error)
+        absent = sorted(set(range(n_files)) - set(files))
         if absent:
-            error = missing_file_error(
-                folder / self._name_of(absent[0]), n_files - len(absent), n_files
-            )
-            if not skip:
-                raise error
-            log.warning("left out: %s", error)
-        self.incomplete = bool(absent or bad)
+            name = re.sub(r"\.\d+\.hdf5$", f".{absent[0]}.hdf5", next(iter(files.values())).name)
+            faults.append(missing_file_error(folder / name, n_files - len(absent), n_files))
+        if faults and (on_missing == "error" or not self._count):
+            raise faults[0]
+        for fault in faults:
+            log.warning("left out: %s", fault)
+        self.incomplete = bool(faults)
         """True where files are missing or left out."""
         self.knows_rows = not self.incomplete or file_offsets is not None
         """True where a row number of the whole snapshot can be found in the files."""
-        self._count = counts
-        if file_offsets is not None:
-            self._start = {number: int(file_offsets[number]) for number in self._files}
+        self._files = {number: files[number] for number in sorted(self._count)}
+        if file_offsets is None:
+            counts = np.array([self._count[number] for number in self._files])
+            starts = np.cumsum(counts) - counts
+            self._start = dict(zip(self._files, starts.tolist(), strict=True))
         else:
-            ends = np.cumsum([0, *(counts[number] for number in sorted(self._files))]).tolist()
-            self._start = dict(zip(sorted(self._files), ends, strict=False))
+            self._start = {number: int(file_offsets[number]) for number in self._files}
 
     @staticmethod
-    def _checked_count(file: object, path: Path) -> int:
+    def _checked_count(file: h5py.File, path: Path) -> int:
         claimed, actual = claimed_star_count(file), actual_star_count(file)
         if claimed is not None and claimed != actual:
             raise Sim2SkyError(
@@ -126,14 +124,9 @@ class Snapshot:
             )
         return actual
 
-    def _name_of(self, number: int) -> str:
-        """Return the name that a missing file should have, after its siblings' names."""
-        sibling = next(iter(self._files.values())).name
-        return re.sub(r"\.\d+\.hdf5$", f".{number}.hdf5", sibling)
-
     @property
     def flag(self) -> Flag:
-        """What every galaxy of this snapshot is flagged with if its whereabouts are unknown."""
+        """What a galaxy is flagged with if it may have stars in a file that is not there."""
         return Flag.MISSING_FILE if self.incomplete else Flag(0)
 
     def rows_present(self, rows: np.ndarray) -> np.ndarray:
@@ -150,7 +143,7 @@ class Snapshot:
             Stars that `stars` would find, wind particles included.
         """
         edges, present = [0], [0]
-        for number in sorted(self._files):
+        for number in self._files:
             start, count = self._start[number], self._count[number]
             edges += [start, start + count]
             present += [present[-1], present[-1] + count]
@@ -171,7 +164,7 @@ class Snapshot:
             In the files' order, wind particles and missing files left out.
         """
         parts = []
-        for number in sorted(self._files):
+        for number in self._files:
             first = max(start - self._start[number], 0)
             last = self._count[number]
             if stop is not None:
@@ -188,12 +181,12 @@ def no_stars() -> Stars:
     return Stars(np.zeros((0, 3)), empty, empty, empty, empty, np.zeros((0, 3)))
 
 
-def read_redshift(folder: Path) -> float | None:
-    """Return the redshift in the header of a folder's first readable HDF5 file, or None."""
+def read_any_header(folder: Path) -> Header | None:
+    """Return the header of a folder's first readable HDF5 file, or None."""
     for path in sorted(folder.glob("*.hdf5")):
         try:
             with open_hdf5(path) as file:
-                return read_header(file).redshift
+                return read_header(file)
         except Sim2SkyError:
             continue
     return None

@@ -226,10 +226,11 @@ def read_torch_file(path: str | Path) -> object:
         raise Sim2SkyError("file not found", where=path, fix="check the path")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, LookupError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise Sim2SkyError(
             "not a readable model file (truncated, damaged or another format)",
             where=path,
-            got=f"{path.stat().st_size} bytes ({str(error).splitlines()[0]})",
+            got=f"{path.stat().st_size} bytes ({reason})",
             fix="train or download the model again",
         ) from error

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sim2sky.build.nuisance import leaks, nuisance_scores
+from sim2sky.build.nuisance import leaks, nuisance_scores, weighted_auc
 
 
 @pytest.fixture
@@ -46,13 +46,20 @@ def test_a_feature_that_knows_the_label_is_caught(scale, which, rows):
 
 
 def test_the_auc_is_scikit_learns():
-    from sim2sky.build.nuisance import _auc
-
     rng = np.random.default_rng(0)
-    label = rng.integers(0, 3, 300)
-    scores = rng.dirichlet([1, 1, 1], 300)
-    expected = roc_auc_score(label, scores, multi_class="ovr", average="macro")
-    assert _auc(scores, label, np.ones(300)) == pytest.approx(expected)
+    positive = rng.random(300) < 0.3
+    score = rng.integers(0, 20, 300) / 20 + 0.1 * positive  # with ties
+    weights = np.array([np.ones(300), rng.integers(0, 4, 300)])
+    for weight, value in zip(weights, weighted_auc(score, positive, weights), strict=True):
+        assert value == pytest.approx(roc_auc_score(positive, score, sample_weight=weight))
+    assert np.isnan(weighted_auc(score, positive, weights * positive)).all()
+
+
+def test_three_classes_are_scored_one_against_the_rest(rows):
+    features, _, system = rows
+    label = system % 3
+    scores = nuisance_scores(features.assign(view=label), label, system)
+    assert scores["random_forest"]["auc"] == 1.0
 
 
 def test_what_cannot_be_scored_is_skipped(rows):

@@ -152,7 +152,8 @@ def test_command_writes_both_domains_and_the_same_file_twice(model, tmp_path):
             output,
             '{"n_galaxies": 6, "n_bootstrap": 100}',
         )
-    with h5py.File(outputs[0]) as file, h5py.File(outputs[1]) as again:
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    with h5py.File(outputs[0]) as file:
         assert file.attrs["explained_class"] == "merger"
         assert file.attrs["same_galaxies"]
         assert list(file.attrs["bands"]) == ["sdss_r"]
@@ -164,13 +165,10 @@ def test_command_writes_both_domains_and_the_same_file_twice(model, tmp_path):
             assert min(shown) >= "099-000008"  # test rows only
             maps = group["gradcam"][:]
             assert maps.dtype == np.float32
-            assert (maps.min(), maps.max()) == (0, 1)
+            assert maps.min() >= 0
+            assert set(maps.max(axis=(1, 2))) <= {0, 1}
             assert group["probability"].shape == (6, 2)
             assert group.attrs["light_radius_mean"] == pytest.approx(
                 group["light_radius"][:].mean()
             )
-            for name in group:
-                assert np.array_equal(group[name][:], again[domain][name][:], equal_nan=True) or (
-                    group[name].dtype.kind == "O"
-                )
         assert (file["source/galaxy_id"][:] == file["target/galaxy_id"][:]).all()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -257,3 +258,26 @@ def make_latents(method: str, seed: int, *, n_rows: int = 120) -> Callable[[Path
             file.attrs["domain_distance"] = shift / 2
 
     return write
+
+
+def make_diagnostics() -> pd.DataFrame:
+    """Runs of a small suite: six encounters, one of which does not coalesce, and two controls."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "system": np.arange(8),
+            "kind": ["merger"] * 6 + ["isolated"] * 2,
+            "mass_ratio": [1.0, 0.8, 0.5, 0.3, 0.2, 0.1, np.nan, np.nan],
+            "energy_drift": rng.normal(0, 0.003, 8),
+            "momentum_drift": 1e-6,
+            "coalescence_time_gyr": [1.2, 1.3, 1.5, 1.7, 2.1, np.nan, np.nan, np.nan],
+        }
+    )
+
+
+@pytest.fixture
+def factories() -> SimpleNamespace:
+    """The makers of inputs, since test modules cannot import from here."""
+    makers = (make_predictions, make_table, make_history, make_explanation, make_latents)
+    makers += (make_diagnostics, galaxy_images)
+    return SimpleNamespace(**{maker.__name__: maker for maker in makers})

@@ -153,7 +153,9 @@ def test_fits_images_are_flagged_too(folder, pixels, tmp_path):
     fits.writeto(sky / "holed.fits", holed)
     fits.writeto(sky / "line.fits", image[0, 0])
     fits.HDUList([fits.PrimaryHDU()]).writeto(sky / "void.fits")
-    (sky / "torn.fits").write_bytes((sky / "good.fits").read_bytes()[:1000])
+    whole = (sky / "good.fits").read_bytes()
+    (sky / "torn.fits").write_bytes(whole[:1000])
+    (sky / "torn_late.fits").write_bytes(whole[:4000])
     predict_catalogue([model_path], sky, tmp_path / "c.parquet")
     table = pd.read_parquet(tmp_path / "c.parquet").set_index("galaxy_id")
     assert table["flag"].to_dict() == {
@@ -164,6 +166,7 @@ def test_fits_images_are_flagged_too(folder, pixels, tmp_path):
         "packed": 0,
         "second_hdu": 0,
         "torn": ImageFlag.UNREADABLE,
+        "torn_late": ImageFlag.UNREADABLE,
         "void": ImageFlag.UNREADABLE,
     }
     good = table["probability_merger"][["good", "packed", "second_hdu"]]

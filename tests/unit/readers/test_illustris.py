@@ -200,3 +200,39 @@ def test_nothing_there(tmp_path):
         open_simulation(tmp_path / "nowhere")
     with pytest.raises(Sim2SkyError, match="no simulation here; got an empty folder"):
         open_simulation(tmp_path)
+
+
+def test_damage_to_a_snapshot_that_is_not_asked_for_does_not_matter(own, made):
+    shutil.copytree(made[0] / "postprocessing/trees", own / "postprocessing/trees")
+    (own / "output/snapdir_000/snap_000.0.hdf5").unlink()
+    simulation = open_simulation(own)
+    assert simulation.tree() is not None
+    assert len(simulation.subhalos(1)) == 8
+
+
+def test_no_file_of_a_snapshot_is_readable(own):
+    for path in (own / "output/snapdir_001").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(Sim2SkyError, match=r"snap_001\.0\.hdf5: not a readable HDF5.*0 bytes"):
+        open_simulation(own, on_missing="skip").subhalos(1)
+
+
+def test_empty_catalogue_is_an_empty_table(own):
+    for number in range(2):
+        with h5py.File(own / f"output/groups_001/fof_subhalo_tab_001.{number}.hdf5", "a") as file:
+            del file["Group"], file["Subhalo"]
+            for name in list(file["Header"].attrs):
+                if name.startswith(("Ngroups", "Nsubgroups")):
+                    file["Header"].attrs[name] = 0
+    (own / "postprocessing/offsets/offsets_001.hdf5").unlink()
+    simulation = open_simulation(own)
+    assert len(simulation.subhalos(1)) == 0
+    assert list(simulation.subhalos(1)) == list(simulation.subhalos(0))
+
+
+def test_bare_snapshot_without_stars(own):
+    for number in range(2):
+        with h5py.File(own / f"output/snapdir_001/snap_001.{number}.hdf5", "a") as file:
+            del file["PartType4"]
+            file["Header"].attrs["NumPart_ThisFile"] = np.zeros(6, dtype=int)
+    assert len(open_simulation(own / "output/snapdir_001").subhalos(1)) == 0

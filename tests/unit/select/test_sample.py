@@ -105,6 +105,18 @@ def test_nothing_left_names_the_cut_that_did_it(simulation):
         run(simulation, min_stellar_mass_msun=1e13)
 
 
+def test_empty_catalogue_says_so(root, tmp_path):
+    import h5py
+
+    shutil.copytree(root / "output/snapdir_003", tmp_path / "snapdir_003")
+    for path in (tmp_path / "snapdir_003").iterdir():
+        with h5py.File(path, "a") as file:
+            file.pop("PartType4", None)
+            file["Header"].attrs["NumPart_ThisFile"] = [0] * 6
+    with pytest.raises(Sim2SkyError, match="no galaxy is left; got subhaloes in all: 0"):
+        run(open_simulation(tmp_path))
+
+
 def test_one_class_only(simulation):
     with pytest.raises(Sim2SkyError, match=r"the sample has no merger; got 7 isolated.*windows"):
         run(simulation, snapshots=[1], mass_ratio_min=0.9, min_star_particles=36)

@@ -129,7 +129,7 @@ def test_gradient_does_not_vanish_below_the_published_clamp():
 
 
 def test_descending_the_gradient_brings_the_domains_together():
-    source, target = domains(40, 40, 6, shift=3.0)
+    source, target = domains(16, 16, 6, shift=3.0)
     target.requires_grad_()
     optimiser = torch.optim.Adam([target], lr=0.1)
     for _ in range(150):

@@ -368,16 +368,16 @@ def test_the_gradient_is_zeroed_before_each_step(pair, tmp_path, monkeypatch):
         gradients.append(self.param_groups[0]["params"][0].grad.clone())
         return original(self, *args, **kwargs)
 
+    def same_batch(self):
+        chosen = slice(self.batch_size)
+        return self.rows.images[chosen].permute(0, 3, 1, 2), self.rows.label[chosen]
+
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
-    monkeypatch.setattr(Batches, "next", lambda self, first=[]: _same_batch(self, first))  # noqa: B006
+    monkeypatch.setattr(Batches, "next", same_batch)
     train(pair, tmp_path, epochs=1, learning_rate=1e-30, weight_decay=0.0)
+    assert len(gradients) == 5
     for gradient in gradients[1:]:
         torch.testing.assert_close(gradient, gradients[0], rtol=1e-4, atol=1e-7)
-
-
-def _same_batch(batches: Batches, first: list):
-    rows = batches.rows
-    return rows.images[: batches.batch_size].permute(0, 3, 1, 2), rows.label[: batches.batch_size]
 
 
 def test_all_named_methods_run(pair, tmp_path):

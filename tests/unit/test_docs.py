@@ -1,0 +1,34 @@
+"""The manual and the schema say what the settings models say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sim2sky import docs
+from sim2sky.config import Config
+from sim2sky.settings import parse_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_schema_and_tables_are_those_of_the_models():
+    advice = "run `make docs`"
+    assert (ROOT / "config/schema.json").read_text() == docs.schema_text(), advice
+    readme = (ROOT / "config/README.md").read_text()
+    assert readme == docs.with_tables(readme), advice
+
+
+def test_every_setting_is_described():
+    for model in docs._models(Config):
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("**/*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_configuration_is_valid(path):
+    content = yaml.safe_load(path.read_text())
+    if path.parent.name == "surveys":
+        parse_settings(docs.SurveySettings, content, path)
+    else:
+        parse_settings(Config, content, path)
