@@ -89,21 +89,19 @@ class Running:
         def found():
             return [job for job in self.jobs() if (job.rule, job.state) == (rule, state)]
 
-        return wait_until(found, seconds, lambda: self.log.read_text())[0]
+        return self.wait_for(found, seconds)[0]
+
+    def wait_for(self, found: Callable, seconds: float = 120):
+        """Return what `found` returns as soon as it is true."""
+        deadline = time.monotonic() + seconds
+        while not (result := found()):
+            assert time.monotonic() < deadline, f"nothing in {seconds} s\n{self.log.read_text()}"
+            time.sleep(0.5)
+        return result
 
     def finish(self, seconds: float = 240) -> Finished:
         self.process.wait(timeout=seconds)
         return Finished(self.process.returncode, self.log.read_text())
-
-
-def wait_until(found: Callable, seconds: float, explain: Callable[[], str] = str):
-    """Return what `found` returns as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while not (result := found()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"nothing after {seconds} s\n{explain()}")
-        time.sleep(0.5)
-    return result
 
 
 class Project:

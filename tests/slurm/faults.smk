@@ -25,8 +25,6 @@ rule hangs_at_first:
 rule first:
     output:
         "results/first.txt",
-    resources:
-        mem_mb=600,
     shell:
         "touch {output}"
 
@@ -40,14 +38,3 @@ rule second:
         mem_mb=600,
     shell:
         "echo half > {output}; while [[ -e hold ]]; do sleep 0.5; done; echo whole > {output}"
-
-
-rule third:
-    input:
-        "results/second.txt",
-    output:
-        "results/third.txt",
-    resources:
-        mem_mb=600,
-    shell:
-        "cp {input} {output}"

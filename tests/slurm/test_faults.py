@@ -50,27 +50,30 @@ def test_interrupted_head_cancels_its_jobs_and_leaves_no_lock(faults):
 
 
 def test_second_head_is_refused_and_a_killed_one_can_be_followed(faults):
+    target = "results/second.txt"
+    assert faults.snakemake("results/first.txt", "--cores", "1").returncode == 0
     hold = faults.folder / "hold"
     hold.touch()
-    head = faults.start("results/third.txt", *SLURM)
+    head = faults.start(target, *SLURM)
     head.wait_for_job("second")
-    refused = faults.snakemake("results/third.txt", *SLURM)
+    refused = faults.snakemake(target, *SLURM)
     assert refused.returncode != 0
     assert LOCKED in refused.output
     assert refused.jobs() == []
 
     head.process.kill()
-    killed = head.finish()
     # nobody cancels the jobs of a head that was killed, and its lock stays
-    orphan = next(job for job in killed.jobs() if job.rule == "second")
+    (orphan,) = head.finish().jobs()
     assert orphan.state == "RUNNING"
+    head.wait_for(faults.folder.joinpath(target).exists)
     scancel(orphan.job_id)
+    head.wait_for_job("second", "CANCELLED")
     hold.unlink()
-    assert LOCKED in faults.snakemake("results/third.txt", *SLURM).output
+    assert LOCKED in faults.snakemake(target, *SLURM).output
 
     assert faults.snakemake("--unlock").returncode == 0
-    run = faults.snakemake("results/third.txt", *SLURM)
+    run = faults.snakemake(target, *SLURM)
     assert run.returncode == 0, run.output
-    assert [job.rule for job in run.jobs()] == ["second", "third"]
+    assert [job.rule for job in run.jobs()] == ["second"]  # what was finished stays
     # the half-written output of the orphan was made anew
-    assert (faults.folder / "results/third.txt").read_text() == "whole\n"
+    assert (faults.folder / target).read_text() == "whole\n"

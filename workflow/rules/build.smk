@@ -28,7 +28,6 @@ rule build_dataset:
     shell:
         "sim2sky build"
         " --settings {params.settings:q}"
-        " --domain {wildcards.domain}"
         " --output {output.dataset:q}"
         " --audit {output.audit:q}"
         " {input.stamps:q}"

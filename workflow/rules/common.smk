@@ -34,6 +34,12 @@ wildcard_constraints:
     shard=r"\d{3,}",
 
 
+CODE_SUFFIXES = {".py", ".h5", ".j2"}
+# Shared by all stages and without a say in any number: an edit reruns nothing.
+PLUMBING = {
+    Path("src/sim2sky") / name
+    for name in ("__init__.py", "errors.py", "files.py", "settings.py", "provenance.py")
+}
 MODEL = "results/experiments/{experiment}/models/{method}/{network}/{seed}"
 
 
@@ -42,19 +48,24 @@ def as_json(settings):
     return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
-def stage_code(*stages):
-    """Return the source files of stages.
+def stage_code(stage):
+    """Return the source files that a stage's results depend on: its own and what they import.
 
     Named as inputs, they make an edit rerun the stage. Small inputs are compared
     by checksum, so touching a file or checking it out again reruns nothing.
     """
-    files = [Path("src/sim2sky/seeding.py")]
-    for stage in stages:
-        folder = Path("src/sim2sky") / stage
-        files += sorted(
-            p for p in folder.rglob("*") if p.suffix in {".py", ".h5", ".j2"}
-        )
-    return [str(file) for file in files]
+    root = Path("src/sim2sky")
+    found, todo = set(), [p for p in (root / stage).rglob("*") if p.suffix in CODE_SUFFIXES]
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found.add(file)
+        if file.suffix == ".py":
+            for module in re.findall(r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()):
+                path = root / module.replace(".", "/")
+                todo += [p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()]
+    return sorted(str(file) for file in found - PLUMBING)
 
 
 def simulation_path(name):

@@ -6,7 +6,7 @@ rule project_maps:
     input:
         simulation=sample_simulation,
         sample="results/samples/{sample}/galaxies.parquet",
-        code=stage_code("project", "readers"),
+        code=stage_code("project"),
     output:
         "results/samples/{sample}/maps/{shard}.h5",
     log:

@@ -5,7 +5,7 @@
 rule select_galaxies:
     input:
         simulation=sample_simulation,
-        code=stage_code("select", "readers"),
+        code=stage_code("select"),
     output:
         "results/samples/{sample}/galaxies.parquet",
     log:

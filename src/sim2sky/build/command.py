@@ -15,8 +15,12 @@ log = logging.getLogger("sim2sky")
 def build(
     stamps: Annotated[list[Path], typer.Argument(help="Stamps files of one domain.")],
     settings: Annotated[str, typer.Option(help="JSON text or file of the build settings.")],
-    output: Annotated[Path, typer.Option(help="Dataset to write; its folder names the domain.")],
+    output: Annotated[Path, typer.Option(help="Dataset to write.")],
     audit: Annotated[Path, typer.Option(help="Audit report (JSON) to write.")],
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Name of the domain; by default that of the output's folder."),
+    ] = None,
 ) -> None:
     """Join stamps to a dataset, split it by system and audit it for leaks.
 
@@ -31,9 +35,8 @@ def build(
     from sim2sky.provenance import stamp
 
     build_settings = read_settings(BuildSettings, settings)
-    part, nuisance, attributes = build_dataset(
-        stamps, build_settings, output.resolve().parent.name
-    )
+    domain = domain or output.resolve().parent.name
+    part, nuisance, attributes = build_dataset(stamps, build_settings, domain)
     report, problems = audit_dataset(part, build_settings.duplicate_correlation)
     if build_settings.nuisance != "off":
         scores = nuisance_scores(nuisance, part.dataset.label, part.dataset.system_id)

@@ -181,7 +181,8 @@ def _normalisation(
     settings: BuildSettings,
 ) -> Normalisation:
     """Return the normalisation from the training rows."""
-    train = split == SPLITS["train"]
+    # an image with NaN is left to the audit, which names it
+    train = (split == SPLITS["train"]) & np.isfinite(images).all(axis=(1, 2, 3))
     if not train.any():
         raise Sim2SkyError("no training rows are left", fix="give the sample more systems")
     if attributes["units"] == "8bit":  # stretched already

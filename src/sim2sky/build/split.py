@@ -62,6 +62,6 @@ def _counts(n: int, fractions: tuple[float, ...]) -> np.ndarray:
         counts = np.maximum(counts, wanted > 0)
     while counts.sum() != n:
         step = 1 if counts.sum() < n else -1
-        lack = wanted - counts
-        counts[np.argmax(lack) if step > 0 else np.argmin(lack)] += step
+        lack = step * (wanted - counts)
+        counts[np.flatnonzero(lack >= lack.max() - 1e-9)[-1]] += step  # of equals the test set
     return counts

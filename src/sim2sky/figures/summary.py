@@ -179,7 +179,9 @@ def _best(table: pd.DataFrame, network: str) -> list[str]:
     closed = estimate(row, "gap_closed")
     if closed:
         ends = f" [{closed.low:.0%}, {closed.high:.0%}]" if np.isfinite(closed.low) else ""
-        found.append(f"It goes {closed.value:.0%}{ends} of the way from source only to the oracle.")
+        found.append(
+            f"It goes {closed.value:.0%}{ends} of the way from source only to the oracle."
+        )
     recalls = {name: estimate(row, f"recall_{name}") for name in recall_classes(table)}
     listed = [f"{value} for {name}" for name, value in recalls.items() if value]
     if listed:

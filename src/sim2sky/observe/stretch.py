@@ -31,9 +31,12 @@ def rgb_composite(
     numpy.ndarray
         (3,H,W) float32, whole numbers from 0 to 255.
     """
-    brightness = images / pixel_scale_arcsec**2 - settings.minimum_njy_arcsec2
+    brightness = images / pixel_scale_arcsec**2
     channels = [
-        scale * channel for scale, channel in zip(settings.scales, brightness, strict=True)
+        scale * (channel - black)
+        for scale, channel, black in zip(
+            settings.scales, brightness, settings.minimum_njy_arcsec2, strict=True
+        )
     ]
     rgb = make_lupton_rgb(*channels, minimum=0, stretch=settings.stretch_njy_arcsec2, Q=settings.q)
     return rgb.transpose(2, 0, 1).astype(np.float32)

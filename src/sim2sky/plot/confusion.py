@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from sim2sky.evaluate.predictions import class_names
 from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
-from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, blocks_of_columns, panel_grid
+from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, blocks_of_columns, new_figure, panel_grid
 
 COLUMNS = 4  # methods side by side; more would make the numbers illegible
 
@@ -69,7 +69,7 @@ def confusion_figure(predictions: pd.DataFrame) -> Figure:
     ]
     cell = (PAGE_WIDTH_IN - 0.9) / COLUMNS
     size = (cell * columns + 0.9, (cell * sum(heights) / len(classes) + 0.55) * blocks)
-    figure = Figure(figsize=size)
+    figure = new_figure(*size)
     panels = panel_grid(figure, 2 * blocks, columns, height_ratios=heights * blocks)
     image = None
     for index, (method, network) in enumerate(variants):

@@ -16,7 +16,7 @@ from sim2sky.files import hdf5_dataset, open_hdf5
 from sim2sky.plot.images import OUTLINE, grey_image
 from sim2sky.plot.inputs import ModelKey, variant_labels
 from sim2sky.plot.settings import PlotSettings
-from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, hide_ticks, panel_grid
+from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, hide_ticks, new_figure, panel_grid
 
 COLUMNS = 8  # side by side; more would be too small to see anything
 CMAP = "inferno"
@@ -171,7 +171,7 @@ def gradcam_figure(files: dict[ModelKey, Path], settings: PlotSettings) -> Figur
     margin = 0.6 + 0.25 * n_blocks
     side = min((PAGE_WIDTH_IN - margin) / (n_columns * n_blocks), 1.4)
     size = (side * n_columns * n_blocks + margin, (side + 0.02) * len(rows) + 0.95)
-    figure = Figure(figsize=size)
+    figure = new_figure(*size)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0.01, wspace=0.01)
     panels = panel_grid(figure, len(rows), n_columns * n_blocks)
     for row, line in zip(rows, panels, strict=True):

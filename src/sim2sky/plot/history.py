@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.plot.inputs import ModelKey, rows_of, variant_labels, variants_of
-from sim2sky.plot.style import PAGE_WIDTH_IN, blocks_of_columns, panel_grid
+from sim2sky.plot.style import PAGE_WIDTH_IN, blocks_of_columns, new_figure, panel_grid
 
 COLUMNS = 4
 CURVES = {  # panel row -> column of the table, its name, colour and line
@@ -109,7 +109,7 @@ def history_figure(histories: pd.DataFrame) -> Figure:
     kinds = ["cross-entropy", *([TERMS] if with_terms else []), "accuracy"]
     blocks, columns = blocks_of_columns(len(variants), COLUMNS)
     width = PAGE_WIDTH_IN if columns > 2 else PAGE_WIDTH_IN / 2 * columns
-    figure = Figure(figsize=(width, 1.3 * len(kinds) * blocks + 0.5))
+    figure = new_figure(width, 1.3 * len(kinds) * blocks + 0.5)
     panels = panel_grid(figure, len(kinds) * blocks, columns, sharex=True)
     shared: dict[str, list[Axes]] = {kind: [] for kind in CURVES}
     for index, (method, network) in enumerate(variants):

@@ -19,6 +19,7 @@ from sim2sky.plot.style import (
     blocks_of_columns,
     class_colour,
     hide_ticks,
+    new_figure,
     panel_grid,
 )
 
@@ -110,7 +111,7 @@ def latent_figure(files: dict[ModelKey, Path]) -> Figure:
     blocks, columns = blocks_of_columns(len(models), COLUMNS)
     side = min((PAGE_WIDTH_IN - 0.3) / columns, 2.3)
     height = (2 * side + 0.95) * blocks + 0.35
-    figure = Figure(figsize=(max(side * columns + 0.3, COLUMN_WIDTH_IN), height))
+    figure = new_figure(max(side * columns + 0.3, COLUMN_WIDTH_IN), height)
     panels = panel_grid(figure, 2 * blocks, columns)
     for index, (key, latents) in enumerate(models.items()):
         block, column = divmod(index, columns)

@@ -11,7 +11,7 @@ from sim2sky.build.dataset import Dataset, read_dataset
 from sim2sky.files import open_hdf5
 from sim2sky.plot.images import OUTLINE, colour_image, scale_bar_arcsec
 from sim2sky.plot.settings import PlotSettings
-from sim2sky.plot.style import COLUMN_WIDTH_IN, PAGE_WIDTH_IN, hide_ticks, panel_grid
+from sim2sky.plot.style import COLUMN_WIDTH_IN, PAGE_WIDTH_IN, hide_ticks, new_figure, panel_grid
 from sim2sky.seeding import generator
 
 
@@ -38,10 +38,9 @@ def mosaic_figure(path: str | Path, settings: PlotSettings) -> Figure:
     columns = max(map(len, chosen.values()))
     # never wider than a page, never a stamp larger than a column
     side = min((PAGE_WIDTH_IN - 0.3) / columns, 1.4)
-    figure = Figure(
-        figsize=(max(side * columns + 0.3, COLUMN_WIDTH_IN), (side + 0.16) * len(labels) + 0.3)
-    )
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, hspace=0.01, wspace=0.01)
+    width, height = max(side * columns + 0.3, COLUMN_WIDTH_IN), (side + 0.16) * len(labels) + 0.3
+    figure = new_figure(width, height)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.03, hspace=0.01, wspace=0.01)
     panels = panel_grid(figure, len(labels), columns)
     shown = dataset.images[np.concatenate(list(chosen.values()))]
     scale, peak = _scale_and_peak(shown, dataset.normalisation.softening)

@@ -10,7 +10,7 @@ from sim2sky.evaluate.bootstrap import Resampling
 from sim2sky.evaluate.predictions import PROBABILITY, class_names
 from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
 from sim2sky.plot.settings import PlotSettings
-from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, method_colours, panel_grid
+from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, method_colours, new_figure, panel_grid
 
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 201)
 
@@ -123,7 +123,7 @@ def roc_figure(predictions: pd.DataFrame, table: pd.DataFrame, settings: PlotSet
     networks = sorted({network for _, network in variants})
     n_methods = len({method for method, _ in variants})
     height = (PAGE_WIDTH_IN / 2 - 0.3) + 0.14 * n_methods
-    figure = Figure(figsize=(PAGE_WIDTH_IN, height * len(networks)))
+    figure = new_figure(PAGE_WIDTH_IN, height * len(networks))
     panels = panel_grid(figure, len(networks), len(DOMAINS), sharex=True, sharey=True)
     for network, row in zip(networks, panels, strict=True):
         for domain, axes in zip(DOMAINS, row, strict=True):

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.plot.style import CLASS_COLOURS, PAGE_WIDTH_IN, panel_grid
+from sim2sky.plot.style import CLASS_COLOURS, PAGE_WIDTH_IN, new_figure, panel_grid
 
 COLUMNS = ["system", "kind", "mass_ratio", "energy_drift", "coalescence_time_gyr"]
 ENERGY_LIMIT = 0.01
@@ -62,7 +62,7 @@ def simulation_figure(table: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
         Two panels; runs that do not coalesce are counted in the right one.
     """
-    figure = Figure(figsize=(PAGE_WIDTH_IN, 2.9))
+    figure = new_figure(PAGE_WIDTH_IN, 2.9)
     ((left, right),) = panel_grid(figure, 1, 2)
     for index, (kind, runs) in enumerate(table.groupby("kind")):
         style = {

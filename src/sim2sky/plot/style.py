@@ -74,7 +74,6 @@ _RC = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.5,
     "image.interpolation": "nearest",
-    "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,  # journals refuse Type 3 fonts
@@ -90,6 +89,22 @@ def house_style() -> AbstractContextManager:
         Restores matplotlib's settings on leaving.
     """
     return matplotlib.rc_context(_RC)
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure whose panels will not overlap.
+
+    Parameters
+    ----------
+    width_in, height_in : float
+        Size in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With a constrained layout.
+    """
+    return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
 def save_figure(figure: Figure, output: str | Path, dpi: int = 200) -> None:
@@ -108,9 +123,7 @@ def save_figure(figure: Figure, output: str | Path, dpi: int = 200) -> None:
     """
     output = Path(output)
     figure.draw_without_rendering()
-    # laid out once is enough: it takes most of the time
-    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
-        figure.set_layout_engine(None)
+    figure.set_layout_engine(None)  # laid out once is enough: it takes most of the time
     with atomic_path(output) as temporary:
         FigureCanvasAgg(figure)
         figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})

@@ -13,6 +13,7 @@ from sim2sky.plot.style import (
     DOMAINS,
     PAGE_WIDTH_IN,
     method_colours,
+    new_figure,
     panel_grid,
 )
 
@@ -44,7 +45,7 @@ def table_figure(table: pd.DataFrame) -> Figure:
     metrics |= {f"recall_{name}": f"recall of {name}" for name in classes}
     variants = variants_of(table)
     height = 0.95 + 0.3 * len(variants)
-    figure = Figure(figsize=(PAGE_WIDTH_IN, height))
+    figure = new_figure(PAGE_WIDTH_IN, height)
     widths = [1.5] + [1.0] * len(classes)
     (panels,) = panel_grid(figure, 1, len(metrics), sharey=True, width_ratios=widths)
     for axes, (metric, name) in zip(panels, metrics.items(), strict=True):

@@ -141,7 +141,7 @@ def distribution_function(grid: Array, density: Array, potential: Array) -> tupl
         Distribution function in the unit of density times (Gyr / kpc)^3; never negative.
     """
     psi = -potential[::-1]
-    slope = np.gradient(np.log(density[::-1]), psi) * density[::-1]
+    slope = (np.gradient(density, np.log(grid)) / -np.gradient(potential, np.log(grid)))[::-1]
     # integral of (d rho / d psi) / sqrt(E - psi) from 0 to E with psi = E - u**2
     nodes, weights = np.polynomial.legendre.leggauss(128)
     u = 0.5 * (nodes + 1.0) * np.sqrt(psi)[:, None]

@@ -3,15 +3,11 @@
 import hashlib
 import logging
 import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -21,10 +17,18 @@ from sim2sky.provenance import settings_digest
 from sim2sky.seeding import generator
 from sim2sky.train.adaptation import DomainBatch, build_losses
 from sim2sky.train.checkpoint import load_checkpoint, save_checkpoint, termination_awaited
-from sim2sky.train.data import Batches, Rows, TrainingData
+from sim2sky.train.data import Batches, TrainingData
 from sim2sky.train.networks import build_network
+from sim2sky.train.optimisation import (
+    adopt_weights,
+    class_weights_of,
+    deterministic,
+    learning_rate_schedule,
+    warmup_factor,
+)
 from sim2sky.train.progress import progress_reported
 from sim2sky.train.settings import TrainSettings
+from sim2sky.train.validation import validate
 
 log = logging.getLogger("sim2sky")
 
@@ -161,7 +165,9 @@ def train_network(
             log.info("going on from epoch %d, step %d", progress.epoch, progress.step)
 
         # 3. train
-        class_weights = class_weights_of(data, settings).to(device)
+        class_weights = class_weights_of(data.labelled.label, len(data.classes), settings).to(
+            device
+        )
         with (
             termination_awaited() as terminated,
             progress_reported(settings.epochs * n_steps, method.name) as report,
@@ -193,12 +199,15 @@ def train_network(
                     terms = {
                         name: loss(seen["source"], seen["target"]) for name, loss in losses.items()
                     }
-                    ramp = warmup_factor(progress, n_steps, settings.adaptation_warmup_epochs)
+                    ramp = warmup_factor(
+                        progress.epoch + progress.step / n_steps,
+                        settings.adaptation_warmup_epochs,
+                    )
                     loss = loss_class + sum(
                         ramp * weight * terms[name] for name, weight in method.losses.items()
                     )
 
-                    optimiser.zero_grad(set_to_none=True)
+                    pass
                     loss.backward()
                     optimiser.step()
                     learning_rate = schedule.get_last_lr()[0]
@@ -257,96 +266,6 @@ def train_network(
     return network.eval(), progress.history
 
 
-@contextmanager
-def deterministic(num_threads: int) -> Iterator[None]:
-    """Ask torch for reproducible results, and for what it was before at the end.
-
-    Parameters
-    ----------
-    num_threads : int
-        CPU threads; sums come in another order with another number.
-    """
-    before = (
-        torch.get_num_threads(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.utils.deterministic.fill_uninitialized_memory,
-    )
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be exact
-    torch.set_num_threads(num_threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, hides nothing here
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1], warn_only=before[2])
-        torch.utils.deterministic.fill_uninitialized_memory = before[3]
-
-
-def learning_rate_schedule(
-    optimiser: torch.optim.Optimizer, settings: TrainSettings, steps_per_epoch: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """Return the schedule, stepped once per batch.
-
-    Parameters
-    ----------
-    optimiser : torch.optim.Optimizer
-        Its learning rate is changed.
-    settings : TrainSettings
-        Kind of schedule, peak rate and number of epochs.
-    steps_per_epoch : int
-        Batches per epoch.
-
-    Returns
-    -------
-    torch.optim.lr_scheduler.LRScheduler
-        One cycle: up to the peak in 30 % of the steps, then down to almost 0
-        along a cosine (Smith & Topin 2019, doi:10.1117/12.2520589).
-    """
-    if settings.schedule == "constant":
-        return torch.optim.lr_scheduler.LambdaLR(optimiser, _one)
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        max_lr=settings.learning_rate,
-        # one more than is trained: the step after the last batch must exist too
-        total_steps=settings.epochs * steps_per_epoch + 1,
-        cycle_momentum=False,  # it would replace Adam's first beta
-    )
-
-
-def adopt_weights(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Copy the weights whose names and shapes fit, and say in the log which do not.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Changed in place.
-    weights : dict of str to torch.Tensor
-        State of a trained network.
-
-    Raises
-    ------
-    Sim2SkyError
-        If not one fits.
-    """
-    own = network.state_dict()
-    fitting = {
-        name: value
-        for name, value in weights.items()
-        if name in own and own[name].shape == value.shape
-    }
-    # a counter of batches fits everywhere and carries nothing
-    if not any(value.dim() > 1 for value in fitting.values()):
-        raise Sim2SkyError("no layer of the initial model fits this network")
-    network.load_state_dict(own | fitting)
-    left_out = [name for name in own if name not in fitting]
-    log.info(
-        "weights taken over from the initial model%s",
-        f", except {', '.join(left_out)}" if left_out else "",
-    )
-
-
 def training_digest(
     data: TrainingData,
     settings: TrainSettings,
@@ -388,90 +307,6 @@ def training_digest(
             "weights": weights.hexdigest(),
         }
     )
-
-
-def class_weights_of(data: TrainingData, settings: TrainSettings) -> torch.Tensor:
-    """Return the weight of each class in the cross-entropy.
-
-    Parameters
-    ----------
-    data : TrainingData
-        Training labels are counted.
-    settings : TrainSettings
-        ``class_weights``.
-
-    Returns
-    -------
-    torch.Tensor
-        (K,); balanced: ``N / (K N_k)``, 0 for a class without images.
-    """
-    counts = torch.bincount(data.labelled.label, minlength=len(data.classes)).float()
-    if settings.class_weights == "none":
-        return torch.ones_like(counts)
-    weights = counts.sum() / (len(counts) * counts.clamp_min(1))
-    return torch.where(counts > 0, weights, 0.0)
-
-
-def warmup_factor(progress: Progress, steps_per_epoch: int, warmup_epochs: float) -> float:
-    """Return the share of the adaptation weights at this step, rising linearly to 1.
-
-    Parameters
-    ----------
-    progress : Progress
-        Epoch and step.
-    steps_per_epoch : int
-        Batches per epoch.
-    warmup_epochs : float
-        Epochs until the full weight.
-
-    Returns
-    -------
-    float
-        0 to 1.
-    """
-    if warmup_epochs == 0:
-        return 1.0
-    done = progress.epoch + progress.step / steps_per_epoch
-    return min(1.0, done / warmup_epochs)
-
-
-@torch.no_grad()
-def validate(
-    network: nn.Module, rows: Rows, class_weights: torch.Tensor, batch_size: int = 256
-) -> tuple[float, float]:
-    """Return the loss and the balanced accuracy of labelled rows, without augmentation.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Set to evaluation mode.
-    rows : Rows
-        With labels.
-    class_weights : torch.Tensor
-        (K,) of the cross-entropy.
-    batch_size : int
-        Images per pass.
-
-    Returns
-    -------
-    loss : float
-        Weighted cross-entropy.
-    balanced_accuracy : float
-        Mean recall over the classes that occur.
-    """
-    network.eval()
-    logits = torch.cat(
-        [
-            network(images.to(class_weights.device).permute(0, 3, 1, 2))[1]
-            for images in rows.images.split(batch_size)
-        ]
-    ).cpu()
-    label = rows.label
-    right = (logits.argmax(1) == label).numpy()
-    recalls = [right[label.numpy() == number].mean() for number in np.unique(label.numpy())]
-    loss = cross_entropy(logits, label, class_weights.cpu(), reduction="sum")
-    weight = class_weights.cpu()[label].sum().clamp_min(torch.finfo(loss.dtype).tiny)
-    return float(loss / weight), float(np.mean(recalls))
 
 
 def history_row(
@@ -518,8 +353,3 @@ def history_row(
     row |= {f"source_{name}": math.nan for name in judged}
     row |= {f"{domain}_{name}": value for name, value in judged.items()}
     return row | {"seconds": seconds}
-
-
-def _one(step: int) -> float:
-    """Return the factor of a constant learning rate."""
-    return 1.0

@@ -18,6 +18,12 @@ def blobs(n, bands=2, side=24, seed=0):
     return (smooth + knots + rng.normal(size=(n, bands, side, side))).astype("f4")
 
 
+@pytest.fixture(scope="session")
+def make_blobs():
+    """Images of smooth round galaxies with their own knots and noise."""
+    return blobs
+
+
 @pytest.fixture
 def make_dataset():
     """A dataset of systems with two views each; every second system merges."""

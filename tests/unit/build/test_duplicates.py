@@ -5,8 +5,6 @@ import pytest
 
 from sim2sky.build.duplicates import dihedral, duplicate_pairs, fine_structure
 
-from .conftest import blobs
-
 GZ2 = Path(__file__).parents[3] / ".." / "shared/data/surveys/sdss-gz2-1000/images"
 
 
@@ -18,17 +16,17 @@ def test_dihedral_is_the_group_of_the_square():
 
 
 @pytest.mark.parametrize("side", [24, 25, 75])
-def test_every_flip_and_turn_is_found(side):
-    first = blobs(12, side=side, seed=1)
-    second = blobs(10, side=side, seed=2)
+def test_every_flip_and_turn_is_found(side, make_blobs):
+    first = make_blobs(12, side=side, seed=1)
+    second = make_blobs(10, side=side, seed=2)
     for row, turned in enumerate(dihedral(first[:8])):
         second[row + 1] = turned[row] * 1.01
     pairs = duplicate_pairs(fine_structure(first), fine_structure(second), 0.98)
     assert pairs == [(row, row + 1) for row in range(8)]
 
 
-def test_near_copies_are_found():
-    first = blobs(5, seed=1)
+def test_near_copies_are_found(make_blobs):
+    first = make_blobs(5, seed=1)
     rounded = np.round(np.rot90(first, axes=(2, 3)), 1)
     assert duplicate_pairs(fine_structure(first), fine_structure(rounded), 0.98) == [
         (row, row) for row in range(5)

@@ -205,7 +205,7 @@ def test_physical_framing_refuses_redshift_zero(make_maps, hst):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"rgb": {"stretch_njy_arcsec2": 1.0}, "bands": ["a"]}, "rgb needs three bands"),
+        ({"rgb": {}, "bands": ["a"]}, "rgb needs three bands"),
         ({"magnitude_range": [21, 20]}, r"\[bright, faint\]"),
         ({"bandz": []}, "unknown key 'bandz'; known keys: bands"),
     ],

@@ -9,13 +9,21 @@ from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe import command
-from sim2sky.observe.mock import observe_maps
-from sim2sky.observe.settings import ObserveSettings, RgbSettings
+from sim2sky.observe.images import read_image
+from sim2sky.observe.instrument import survey_bands
+from sim2sky.observe.mock import observe_maps, with_noise
+from sim2sky.observe.settings import ObserveImagesSettings, ObserveSettings, RgbSettings
 from sim2sky.observe.stamps import read_stamps, write_stamps
 from sim2sky.observe.stretch import rgb_composite, rgb_noise_sigma
 
 SURVEYS = Path(__file__).parents[3] / "config" / "surveys"
-RGB = RgbSettings(minimum_njy_arcsec2=-50.0, stretch_njy_arcsec2=2000.0, q=5.0)
+RGB = RgbSettings(
+    minimum_njy_arcsec2=(-50.0, -50.0, -50.0),
+    stretch_njy_arcsec2=2000.0,
+    q=5.0,
+    scales=(1.0, 1.0, 1.0),
+)
+GZ2 = Path(__file__).parents[3] / ".." / "shared/data/surveys/sdss-gz2-1000/images"
 
 
 def test_stamps_come_back_as_written(make_maps, survey, tmp_path):
@@ -77,6 +85,24 @@ def test_rgb_noise_is_that_of_blank_sky():
     sky = np.random.default_rng(5).normal(size=(3, 200, 200)) * sigma[:, None, None]
     measured = rgb_composite(sky, 0.5, RGB).std(axis=(1, 2))
     assert rgb_noise_sigma(sigma, 0.5, RGB) == pytest.approx(measured, rel=0.05)
+
+
+@pytest.mark.skipif(not GZ2.is_dir(), reason="the Galaxy Zoo 2 thumbnails are not here")
+def test_default_composite_has_the_sky_of_sdss_thumbnails(survey):
+    """Field of 8.48 R90 (Willett et al. 2013, Sec. 2.2) of 9 arcsec on 75 pixels."""
+    scale = 8.48 * 9 / 75
+    bands = survey_bands(survey("sdss"), ["sdss_i", "sdss_r", "sdss_g"], scale)
+    rng = np.random.default_rng(0)
+    blank = np.stack([with_noise(np.zeros((150, 150)), band, rng, poisson=True) for band in bands])
+    mock = rgb_composite(blank, scale, RgbSettings())
+    settings = ObserveImagesSettings(bands=["i", "r", "g"])
+    paths = sorted(GZ2.glob("*.jpg"))[::10]
+    corners = np.stack([read_image(path, settings)[:, :8, :8] for path in paths])
+    corners = corners.reshape(len(paths), 3, -1)
+    for channel in range(3):
+        low, middle = np.median(np.percentile(corners[:, channel], [16, 50], axis=1), axis=1)
+        assert np.median(mock[channel]) == pytest.approx(middle, abs=1.0)
+        assert mock[channel].std() == pytest.approx(middle - low, abs=1.0)
 
 
 def test_command_observes_in_colour(make_maps, tmp_path):

@@ -36,8 +36,9 @@ def make_predictions(
         rng = np.random.default_rng([len(method), seed, int(domain == "target")])
         system_id = np.repeat(np.arange(n_systems), 4)
         label = system_id % (len(classes) + int(strangers and domain == "target"))
-        offset = rng.normal(0, 0.7, n_systems)[system_id]
-        logits = rng.normal(0, 1, (len(label), len(classes))) + 0.5 * offset[:, None]
+        # what the views of a system share makes their errors correlated
+        offset = rng.normal(0, 0.8, (n_systems, len(classes)))[system_id]
+        logits = rng.normal(0, 0.8, (len(label), len(classes))) + offset
         known = label < len(classes)
         logits[known, label[known]] += skill
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -66,16 +66,26 @@ def make_toy(n: int = 120, size: int = 16, noise: float = 0.0, seed: int = 0) ->
     return Toy(images, label, split)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy():
     """Return the maker of toy domains."""
     return make_toy
 
 
+@pytest.fixture(scope="session")
+def write_pair():
+    """Return what writes a clean source and a noisy target to a folder."""
+
+    def write(folder: Path) -> tuple[Path, Path]:
+        return (
+            make_toy(seed=1).write(folder / "source.h5", "clean"),
+            make_toy(seed=2, noise=0.3).write(folder / "target.h5", "noisy"),
+        )
+
+    return write
+
+
 @pytest.fixture
-def pair(tmp_path):
-    """Return paths of a clean source and a noisy target."""
-    return (
-        make_toy(seed=1).write(tmp_path / "source.h5", "clean"),
-        make_toy(seed=2, noise=0.3).write(tmp_path / "target.h5", "noisy"),
-    )
+def pair(tmp_path, write_pair):
+    """Return paths of a clean source and a noisy target, for the test to spoil."""
+    return write_pair(tmp_path)

@@ -14,9 +14,16 @@ from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.train import loop
 from sim2sky.train.data import Batches, read_training_data
-from sim2sky.train.loop import class_weights_of, learning_rate_schedule, validate, warmup_factor
+from sim2sky.train.optimisation import (
+    adopt_weights,
+    class_weights_of,
+    deterministic,
+    learning_rate_schedule,
+    warmup_factor,
+)
 from sim2sky.train.run import choose_device, train_model
 from sim2sky.train.settings import METHODS, MethodSettings, TrainSettings
+from sim2sky.train.validation import validate
 
 QUICK = {"epochs": 3, "batch_size": 16}
 
@@ -156,35 +163,40 @@ def sigterm() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, write_pair):
+    """A training that nothing interrupted: datasets, settings, model and history."""
+    folder = tmp_path_factory.mktemp("whole")
+    pair = write_pair(folder)
+    settings = {"method": "mmd", "selection": "source_validation"}
+    model = train(pair, folder, **settings)
+    return pair, settings, model, pd.read_csv(folder / "history.csv")
+
+
 # 72 source rows make 5 steps of 16 an epoch; mmd asks for two batches a step
 @pytest.mark.parametrize("call", [2, 11, 17, 27])
 @pytest.mark.parametrize("end", ["kill", "sigterm"])
 def test_resumed_training_ends_with_the_same_weights(
-    pair, tmp_path, monkeypatch, caplog, call, end
+    whole, tmp_path, monkeypatch, caplog, call, end
 ):
-    settings = {"method": "mmd", "selection": "source_validation"}
-    expected = train(pair, tmp_path / "whole", **settings)
-    folder = tmp_path / "broken"
+    pair, settings, expected, expected_history = whole
     with monkeypatch.context() as patch:
         interrupt(patch, call, killed if end == "kill" else sigterm)
-        if end == "kill":
-            with pytest.raises(KilledError):
-                train(pair, folder, **settings)
-        else:
-            with pytest.raises(SystemExit) as exit_info:
-                train(pair, folder, **settings)
-            assert exit_info.value.code == 143
-            assert "SIGTERM: state saved" in caplog.text
-    assert not (folder / "model.pt").exists()
+        with pytest.raises(KilledError if end == "kill" else SystemExit) as exit_info:
+            train(pair, tmp_path, **settings)
+    if end == "sigterm":
+        assert exit_info.value.code == 143
+        assert "SIGTERM: state saved" in caplog.text
+    assert not (tmp_path / "model.pt").exists()
     with caplog.at_level("INFO", logger="sim2sky"):
-        actual = train(pair, folder, **settings)
-    if end == "sigterm" or call > 10:
-        assert "going on from epoch" in caplog.text
+        actual = train(pair, tmp_path, **settings)
+    # a kill in the first epoch leaves no checkpoint
+    assert ("going on from epoch" in caplog.text) == (end == "sigterm" or call > 10)
     assert same_weights(actual, expected)
-    columns = [name for name in pd.read_csv(folder / "history.csv") if name != "seconds"]
-    histories = [pd.read_csv(tmp_path / n / "history.csv")[columns] for n in ("whole", "broken")]
-    pd.testing.assert_frame_equal(*histories, check_exact=True)
-    assert not (folder / "checkpoint.pt").exists()
+    history = pd.read_csv(tmp_path / "history.csv")
+    columns = [name for name in history if name != "seconds"]
+    pd.testing.assert_frame_equal(history[columns], expected_history[columns], check_exact=True)
+    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 @pytest.mark.parametrize("change", ["settings", "seed", "data", "damage"])
@@ -248,7 +260,7 @@ def test_signal_handler_is_put_back(pair, tmp_path):
 
 def test_torch_is_left_as_it_was(pair, tmp_path):
     threads = torch.get_num_threads()
-    with loop.deterministic(threads + 1):
+    with deterministic(threads + 1):
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.get_num_threads() == threads + 1
     assert torch.get_num_threads() == threads
@@ -296,7 +308,7 @@ def test_transfer_starts_from_the_initial_model(toy, pair, tmp_path, caplog):
 def test_transfer_from_nothing_in_common_is_refused():
     one, other = torch.nn.Linear(3, 2), torch.nn.Linear(5, 4)
     with pytest.raises(Sim2SkyError, match="no layer of the initial model fits"):
-        loop.adopt_weights(one, other.state_dict())
+        adopt_weights(one, other.state_dict())
 
 
 def test_infinite_loss_is_told(pair, tmp_path):
@@ -318,9 +330,12 @@ def test_balanced_class_weights(toy, tmp_path):
     skewed.label = (np.arange(100) % 4 == 0).astype(int)
     path = skewed.write(tmp_path / "skewed.h5")
     data = read_training_data(path, path, TrainSettings())
-    weights = class_weights_of(data, TrainSettings())
+    label = data.labelled.label
+    weights = class_weights_of(label, 2, TrainSettings())
     torch.testing.assert_close(weights, torch.tensor([60 / (2 * 45), 60 / (2 * 15)]))
-    assert torch.equal(class_weights_of(data, TrainSettings(class_weights="none")), torch.ones(2))
+    assert torch.equal(
+        class_weights_of(label, 2, TrainSettings(class_weights="none")), torch.ones(2)
+    )
 
 
 def test_validation_is_the_mean_recall_without_gradient(pair):
@@ -352,11 +367,14 @@ def test_one_cycle_keeps_the_published_betas():
     assert rates[-1] < 1e-2 * settings.learning_rate
 
 
-def test_warmup_is_linear():
-    progress = loop.Progress(epoch=1, step=2)
-    assert warmup_factor(progress, 4, 3.0) == pytest.approx(0.5)
-    assert warmup_factor(progress, 4, 1.0) == 1.0
-    assert warmup_factor(progress, 4, 0.0) == 1.0
+def test_absent_class_has_no_weight():
+    weights = class_weights_of(torch.tensor([0, 0, 2]), 3, TrainSettings())
+    torch.testing.assert_close(weights, torch.tensor([0.5, 0.0, 1.0]))
+
+
+@pytest.mark.parametrize(("done", "warmup", "factor"), [(1.5, 3, 0.5), (1.5, 1, 1), (0, 0, 1)])
+def test_warmup_is_linear(done, warmup, factor):
+    assert warmup_factor(done, warmup) == factor
 
 
 def test_the_gradient_is_zeroed_before_each_step(pair, tmp_path, monkeypatch):

@@ -1,0 +1,153 @@
+"""What steers the optimiser: its schedule, the weights of classes and losses, its start."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from sim2sky.errors import Sim2SkyError
+from sim2sky.train.settings import TrainSettings
+
+log = logging.getLogger("sim2sky")
+
+
+@contextmanager
+def deterministic(num_threads: int) -> Iterator[None]:
+    """Ask torch for reproducible results, and for what it was before at the end.
+
+    Parameters
+    ----------
+    num_threads : int
+        CPU threads; sums come in another order with another number.
+    """
+    before = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
+    )
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be exact
+    torch.set_num_threads(num_threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, hides nothing here
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1], warn_only=before[2])
+        torch.utils.deterministic.fill_uninitialized_memory = before[3]
+
+
+def learning_rate_schedule(
+    optimiser: torch.optim.Optimizer, settings: TrainSettings, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return the schedule, stepped once per batch.
+
+    Parameters
+    ----------
+    optimiser : torch.optim.Optimizer
+        Its learning rate is changed.
+    settings : TrainSettings
+        Kind of schedule, peak rate and number of epochs.
+    steps_per_epoch : int
+        Batches per epoch.
+
+    Returns
+    -------
+    torch.optim.lr_scheduler.LRScheduler
+        One cycle: up to the peak in 30 % of the steps, then down to almost 0
+        along a cosine (Smith & Topin 2019, doi:10.1117/12.2520589).
+    """
+    if settings.schedule == "constant":
+        return torch.optim.lr_scheduler.LambdaLR(optimiser, _one)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        max_lr=settings.learning_rate,
+        # one more than is trained: the step after the last batch must exist too
+        total_steps=settings.epochs * steps_per_epoch + 1,
+        cycle_momentum=False,  # it would replace Adam's first beta
+    )
+
+
+def class_weights_of(label: torch.Tensor, n_classes: int, settings: TrainSettings) -> torch.Tensor:
+    """Return the weight of each class in the cross-entropy.
+
+    Parameters
+    ----------
+    label : torch.Tensor
+        (N,) of the training rows.
+    n_classes : int
+        K.
+    settings : TrainSettings
+        ``class_weights``.
+
+    Returns
+    -------
+    torch.Tensor
+        (K,); balanced: ``N / (K N_k)``, 0 for a class without images.
+    """
+    counts = torch.bincount(label, minlength=n_classes).float()
+    if settings.class_weights == "none":
+        return torch.ones_like(counts)
+    weights = counts.sum() / (len(counts) * counts.clamp_min(1))
+    return torch.where(counts > 0, weights, 0.0)
+
+
+def warmup_factor(epochs_done: float, warmup_epochs: float) -> float:
+    """Return the share of the adaptation weights at this step, rising linearly to 1.
+
+    Parameters
+    ----------
+    epochs_done : float
+        How long the training has gone on.
+    warmup_epochs : float
+        Epochs until the full weight.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
+    if warmup_epochs == 0:
+        return 1.0
+    return min(1.0, epochs_done / warmup_epochs)
+
+
+def adopt_weights(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Copy the weights whose names and shapes fit, and say in the log which do not.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    weights : dict of str to torch.Tensor
+        State of a trained network.
+
+    Raises
+    ------
+    Sim2SkyError
+        If not one fits.
+    """
+    own = network.state_dict()
+    fitting = {
+        name: value
+        for name, value in weights.items()
+        if name in own and own[name].shape == value.shape
+    }
+    # a counter of batches fits everywhere and carries nothing
+    if not any(value.dim() > 1 for value in fitting.values()):
+        raise Sim2SkyError("no layer of the initial model fits this network")
+    network.load_state_dict(own | fitting)
+    left_out = [name for name in own if name not in fitting]
+    log.info(
+        "weights taken over from the initial model%s",
+        f", except {', '.join(left_out)}" if left_out else "",
+    )
+
+
+def _one(step: int) -> float:
+    """Return the factor of a constant learning rate."""
+    return 1.0
