@@ -27,6 +27,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/embed.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/plot.smk"
 include: "workflow/rules/figures.smk"
 
@@ -42,3 +43,4 @@ rule all:
     default_target: True
     input:
         "results/figures",
+        catalogue_files,

@@ -7,7 +7,7 @@ images, an *experiment* adapts from a source domain to a target domain.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -110,6 +110,18 @@ class ExperimentConfig(Settings):
         return self
 
 
+class CatalogueConfig(Settings):
+    """A domain classified by the models of an experiment."""
+
+    domain: str = Field(description="name of the domain whose stamps are classified")
+    experiment: str = Field(description="experiment whose models are used, all seeds together")
+    method: str = Field("mmd", description="one of the experiment's methods")
+    network: str = Field("deepmerge", description="one of the experiment's networks")
+    normalisation: Literal["target", "source"] = Field(
+        "target", description="which of the models' two normalisations fits the images"
+    )
+
+
 class Config(Settings):
     """The configuration file."""
 
@@ -121,6 +133,9 @@ class Config(Settings):
         METHODS, description="how a method trains; the published ones are there by default"
     )
     experiments: dict[str, ExperimentConfig] = Field(description="comparisons")
+    catalogues: dict[str, CatalogueConfig] = Field(
+        {}, description="domains to classify, of mocks or of real images"
+    )
     figures: FiguresSettings = Field(FiguresSettings(), description="the gallery page")
 
     @model_validator(mode="after")
@@ -140,6 +155,16 @@ class Config(Settings):
                 _check(getattr(experiment, side), self.domains, where, "domains")
             for method in experiment.methods:
                 _check(method, self.methods, f"experiments.{name}.methods", "methods")
+        for name, catalogue in self.catalogues.items():
+            where = f"catalogues.{name}"
+            _check(catalogue.domain, self.domains, f"{where}.domain", "domains")
+            _check(catalogue.experiment, self.experiments, f"{where}.experiment", "experiments")
+            experiment = self.experiments[catalogue.experiment]
+            section = f"experiments.{catalogue.experiment}"
+            _check(catalogue.method, experiment.methods, f"{where}.method", f"{section}.methods")
+            _check(
+                catalogue.network, experiment.networks, f"{where}.network", f"{section}.networks"
+            )
         return self
 
     @property

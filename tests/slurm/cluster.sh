@@ -38,7 +38,7 @@ living() {
   local pid_file=$STATE/run/$1.pid pid
   [[ -s $pid_file ]] || return 1
   pid=$(<"$pid_file")
-  [[ $(ps -o comm=,state= -p "$pid") =~ ^"${1%%.*}"\ +[^Z] ]] && printf '%s\n' "$pid"
+  [[ $(ps -o comm=,state= -p "$pid") =~ ^"${1%%.*}"\ +[^Z\ ] ]] && printf '%s\n' "$pid"
 }
 
 accounting() { [[ -e $STATE/accounting ]] && echo yes || echo no; }

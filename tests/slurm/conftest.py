@@ -148,3 +148,29 @@ def faults(tmp_path) -> Iterator[Project]:
     project = Project(folder)
     yield project
     project.stop()
+
+
+@pytest.fixture(scope="module")
+def project_copy(tmp_path_factory) -> Iterator[Callable[[str], Project]]:
+    """A function that makes a copy of this repository, without results and environment."""
+    projects = []
+
+    def copy(name: str) -> Project:
+        folder = tmp_path_factory.mktemp(name) / "project"
+        names = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split("\0")
+        for file in filter(None, names):
+            if (ROOT / file).exists():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / file, folder / file, follow_symlinks=False)
+        projects.append(Project(folder))
+        return projects[-1]
+
+    yield copy
+    for project in projects:
+        project.stop()

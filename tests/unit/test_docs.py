@@ -30,5 +30,9 @@ def test_every_shipped_configuration_is_valid(path):
     content = yaml.safe_load(path.read_text())
     if path.parent.name == "surveys":
         parse_settings(docs.SurveySettings, content, path)
+    elif path.name == "my_simulation.yaml":  # an addition to the quickstart
+        quickstart = yaml.safe_load((path.parent / "config.yaml").read_text())
+        both = {k: {**quickstart.get(k, {}), **content.get(k, {})} for k in quickstart | content}
+        parse_settings(Config, both, path)
     else:
         parse_settings(Config, content, path)

@@ -31,6 +31,7 @@ wildcard_constraints:
     network="[a-z0-9_]+",
     seed=r"\d+",
     batch=r"\d{3,}",
+    catalogue=any_of(CONFIG.catalogues),
     shard=r"\d{3,}",
 
 
@@ -142,3 +143,29 @@ def figure_files(wildcards):
     )
     files += expand("results/domains/{d}/audit.json", d=used)
     return files
+
+
+def catalogue_models(wildcards):
+    """Return the models, one per seed, that classify a catalogue together."""
+    entry = CONFIG.catalogues[wildcards.catalogue]
+    return expand(
+        f"{MODEL}/model.pt",
+        experiment=entry.experiment,
+        method=entry.method,
+        network=entry.network,
+        seed=CONFIG.experiments[entry.experiment].seeds,
+    )
+
+
+def catalogue_stamps(wildcards):
+    domain = CONFIG.catalogues[wildcards.catalogue].domain
+    return f"results/domains/{domain}/stamps/{wildcards.shard}.h5"
+
+
+def catalogue_files(wildcards):
+    """Return every file of every catalogue."""
+    return [
+        f"results/catalogues/{name}/{i:03d}.parquet"
+        for name, entry in CONFIG.catalogues.items()
+        for i in range(CONFIG.n_shards(entry.domain))
+    ]

@@ -16,11 +16,13 @@ rule figures:
         "../../envs/sim2sky.yaml"
     params:
         settings=as_json(CONFIG.figures),
+        configuration=as_json(CONFIG),
     message:
         "Assembling results/figures"
     shell:
         "sim2sky figures"
         " --settings {params.settings:q}"
+        " --configuration {params.configuration:q}"
         " --output {output:q}"
         " {input.files:q}"
         " 2> {log:q}"

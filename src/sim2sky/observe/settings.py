@@ -71,12 +71,12 @@ class RgbSettings(Settings):
     The defaults give SDSS mocks the look of the gri thumbnails that Galaxy Zoo 2
     showed: the ratios of `scales` are those of Hogg's SDSS recipe (4.9 : 5.7 :
     7.8 for i, r, g), and the rest was found from 1000 thumbnails at 75 pixels:
-    black level and slope from the median and rms of their corners (4, 4, 2 and
-    about 2.5 of 255), q from their centres (a median of 172).
+    black level and slope from the median and rms of their corners (4.6, 4.4, 2.5
+    and about 2.3 of 255), q from their centres (a median of 172).
     """
 
     minimum_njy_arcsec2: tuple[float, float, float] = Field(
-        (-580.0, -500.0, -180.0),
+        (-670.0, -570.0, -280.0),
         description="Surface brightness above the sky that is black in red, green and blue.",
     )
     stretch_njy_arcsec2: float = Field(

@@ -172,7 +172,7 @@ def gradcam_figure(files: dict[ModelKey, Path], settings: PlotSettings) -> Figur
     side = min((PAGE_WIDTH_IN - margin) / (n_columns * n_blocks), 1.4)
     size = (side * n_columns * n_blocks + margin, (side + 0.02) * len(rows) + 0.95)
     figure = new_figure(*size)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0.01, wspace=0.01)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, hspace=0.01, wspace=0.01)
     panels = panel_grid(figure, len(rows), n_columns * n_blocks)
     for row, line in zip(rows, panels, strict=True):
         for block, (domain, galaxy) in enumerate(row):

@@ -110,7 +110,7 @@ def latent_figure(files: dict[ModelKey, Path]) -> Figure:
     labels = variant_labels([(key.method, key.network) for key in models])
     blocks, columns = blocks_of_columns(len(models), COLUMNS)
     side = min((PAGE_WIDTH_IN - 0.3) / columns, 2.3)
-    height = (2 * side + 0.95) * blocks + 0.35
+    height = (2 * side + 1.05) * blocks + 0.25
     figure = new_figure(max(side * columns + 0.3, COLUMN_WIDTH_IN), height)
     panels = panel_grid(figure, 2 * blocks, columns)
     for index, (key, latents) in enumerate(models.items()):
@@ -120,7 +120,10 @@ def latent_figure(files: dict[ModelKey, Path]) -> Figure:
             _draw_plane(axes, latents, plane)
             if column == 0:
                 axes.set_ylabel(name)
-        panels[2 * block][column].set_title(labels[key.method, key.network])
+        # further down, the numbers of the block above need some distance
+        panels[2 * block][column].set_title(
+            labels[key.method, key.network], pad=14 if block else 6
+        )
         text = "\n".join(f"{NUMBERS[name]}: {v:.2f}" for name, v in latents.numbers.items())
         panels[2 * block + 1][column].set_xlabel(text, fontsize=7.5)
     for row in panels[-2:]:
@@ -147,8 +150,11 @@ def _draw_plane(axes: Axes, latents: Latents, plane: str) -> None:
                 linewidths=0.6,
                 alpha=0.8,
             )
-    axes.set_box_aspect(1)
-    hide_ticks(axes)  # neither method gives its axes a meaning
+    # a square with the same scale on both axes, so that distances can be compared by eye
+    middle, half = (points.max(0) + points.min(0)) / 2, np.ptp(points, axis=0).max() / 2
+    limits = np.stack([middle - 1.08 * half, middle + 1.08 * half], axis=1)
+    axes.set(xlim=limits[0], ylim=limits[1], box_aspect=1, anchor="N")
+    hide_ticks(axes)  # neither method gives its axes a unit
 
 
 def _handles(models: list[Latents]) -> list[Line2D]:

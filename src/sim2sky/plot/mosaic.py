@@ -40,7 +40,7 @@ def mosaic_figure(path: str | Path, settings: PlotSettings) -> Figure:
     side = min((PAGE_WIDTH_IN - 0.3) / columns, 1.4)
     width, height = max(side * columns + 0.3, COLUMN_WIDTH_IN), (side + 0.16) * len(labels) + 0.3
     figure = new_figure(width, height)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.03, hspace=0.01, wspace=0.01)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, hspace=0.01, wspace=0.01)
     panels = panel_grid(figure, len(labels), columns)
     shown = dataset.images[np.concatenate(list(chosen.values()))]
     scale, peak = _scale_and_peak(shown, dataset.normalisation.softening)

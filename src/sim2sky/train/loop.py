@@ -207,7 +207,7 @@ def train_network(
                         ramp * weight * terms[name] for name, weight in method.losses.items()
                     )
 
-                    pass
+                    optimiser.zero_grad(set_to_none=True)
                     loss.backward()
                     optimiser.step()
                     learning_rate = schedule.get_last_lr()[0]

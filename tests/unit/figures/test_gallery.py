@@ -3,13 +3,16 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.figures.collect import KINDS
 from sim2sky.figures.command import figures
+from sim2sky.figures.page import caption_html
 
 CONFIGURATION = {
     "experiments": {
@@ -249,3 +252,10 @@ def test_bad_configuration_is_an_error(results):
         figures(results.files, results.output, json.dumps(results.settings), "{broken")
     with pytest.raises(Sim2SkyError, match="absent.yaml: file not found"):
         figures(results.files, results.output, json.dumps(results.settings), "absent.yaml")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_figure_has_a_caption(kind):
+    caption = caption_html(Path(__file__).parents[3] / "workflow/report", kind)
+    assert caption.count("<p>") == 1
+    assert len(caption) > 150

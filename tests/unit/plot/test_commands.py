@@ -4,12 +4,14 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
+from typer.testing import CliRunner
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.plot import command
 
-QUICK = '{"dpi": 60, "n_bootstrap": 20, "examples_per_class": 3, "gradcam_galaxies": 2}'
+QUICK = '{"dpi": 100, "n_bootstrap": 20, "examples_per_class": 3, "gradcam_galaxies": 2}'
 METHODS = ["source_only", "mmd"]
 
 
@@ -55,7 +57,7 @@ def test_png_and_pdf_are_written(call, name):
     png = call(name)
     with Image.open(png) as image:
         pixels = np.asarray(image.convert("RGB"))
-    assert pixels.shape[1] >= 60 * 3.4  # a column wide at least
+    assert pixels.shape[1] >= 100 * 3.4  # a column wide at least
     assert (pixels < 128).any(axis=2).mean() > 0.005  # ink
     edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
     assert all((edge > 250).all() for edge in edges)  # nothing is cut off
@@ -149,3 +151,19 @@ def test_same_model_twice_is_an_error(experiment, factories, tmp_path):
 def test_unknown_setting_is_an_error(tmp_path):
     with pytest.raises(Sim2SkyError, match="unknown key 'dots'; known keys: dpi"):
         command.plot_table(tmp_path / "table.parquet", tmp_path / "x.png", '{"dots": 3}')
+
+
+def test_commands_take_files_and_long_options(experiment, factories, tmp_path):
+    app = typer.Typer()
+    for name in ("roc", "confusion", "history", "gradcam", "latent", "table", "mosaic"):
+        app.command()(getattr(command, f"plot_{name}"))
+    app.command()(command.plot_simulation)
+    files = experiment("predictions.parquet", factories.make_predictions, ["mmd"])
+    output = tmp_path / "confusion.png"
+    words = ["plot-confusion", "--settings", QUICK, "--output", str(output), *map(str, files)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert output.is_file()
+    for registered in app.registered_commands:
+        words = [registered.callback.__name__.replace("_", "-"), "--help"]
+        assert CliRunner().invoke(app, words).exit_code == 0

@@ -1,0 +1,32 @@
+# needs: trained models of an experiment and the stamps of any domain
+# makes: results/catalogues/<catalogue>/<shard>.parquet, one row per image; pandas reads the folder
+
+
+rule predict_catalogue:
+    message:
+        "Predicting shard {wildcards.shard} of the catalogue {wildcards.catalogue}"
+    input:
+        models=catalogue_models,
+        stamps=catalogue_stamps,
+        code=stage_code("predict"),
+    output:
+        "results/catalogues/{catalogue}/{shard}.parquet",
+    log:
+        "results/logs/predict_catalogue/{catalogue}/{shard}.log",
+    benchmark:
+        "results/benchmarks/predict_catalogue/{catalogue}/{shard}.tsv"
+    params:
+        models=lambda w, input: [f"--model={model}" for model in input.models],
+        normalisation=lambda w: CONFIG.catalogues[w.catalogue].normalisation,
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=lambda wildcards, attempt: attempt * 60,
+    conda:
+        "../../envs/sim2sky.yaml"
+    shell:
+        "sim2sky predict"
+        " {params.models:q}"
+        " --images {input.stamps:q}"
+        " --domain {params.normalisation}"
+        " --output {output:q}"
+        " 2> {log:q}"
