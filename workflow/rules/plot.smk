@@ -127,7 +127,7 @@ rule plot_table:
     output:
         png=report(
             "results/experiments/{experiment}/scores.png",
-            caption="../report/table.rst",
+            caption="../report/scores.rst",
             category="{experiment}",
         ),
         pdf="results/experiments/{experiment}/scores.pdf",

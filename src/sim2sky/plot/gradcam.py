@@ -168,7 +168,7 @@ def gradcam_figure(files: dict[ModelKey, Path], settings: PlotSettings) -> Figur
     else:
         rows = [[block] for pair in pairs for block in zip(DOMAINS, pair, strict=True)]
     n_blocks = len(rows[0])
-    margin = 0.6 + 0.25 * n_blocks
+    margin = 0.6 + 0.4 * n_blocks
     side = min((PAGE_WIDTH_IN - margin) / (n_columns * n_blocks), 1.4)
     size = (side * n_columns * n_blocks + margin, (side + 0.02) * len(rows) + 0.95)
     figure = new_figure(*size)
@@ -222,7 +222,7 @@ def _draw_block(
     index = first.keys.index(galaxy)
     cells[0].imshow(grey_image(first.images[index]), cmap="gray", origin="lower")
     name = _class_name(first, int(first.label[index]))
-    cells[0].set_ylabel(f"{domain} {name}", fontsize=8)
+    cells[0].set_ylabel(f"{domain}\n{name}", fontsize=8)
     hide_ticks(cells[0])
     for axes, entry in zip(cells[1:], entries, strict=True):
         _draw_map(axes, entry, entry.keys.index(galaxy))
@@ -239,7 +239,8 @@ def _name_columns(
     top[0].set_title("image", fontsize=8)
     bottom[0].set_xlabel("mean radius\non sky", fontsize=7.5)
     for upper, lower, (key, model) in zip(top[1:], bottom[1:], models.items(), strict=True):
-        upper.set_title(labels[key.method, key.network], fontsize=8)
+        name = labels[key.method, key.network]
+        upper.set_title(name.replace(" (target labels)", ""), fontsize=8)  # a column is narrow
         radius = " | ".join(f"{model[domain].radius:.2f}" for domain in domains)
         on_sky = " | ".join(f"{100 * model[domain].on_sky:.0f} %" for domain in domains)
         lower.set_xlabel(f"{radius}\n{on_sky}", fontsize=7.5)

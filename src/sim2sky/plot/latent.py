@@ -110,7 +110,7 @@ def latent_figure(files: dict[ModelKey, Path]) -> Figure:
     labels = variant_labels([(key.method, key.network) for key in models])
     blocks, columns = blocks_of_columns(len(models), COLUMNS)
     side = min((PAGE_WIDTH_IN - 0.3) / columns, 2.3)
-    height = (2 * side + 1.05) * blocks + 0.25
+    height = (2 * side + 1.05) * blocks + 0.35
     figure = new_figure(max(side * columns + 0.3, COLUMN_WIDTH_IN), height)
     panels = panel_grid(figure, 2 * blocks, columns)
     for index, (key, latents) in enumerate(models.items()):

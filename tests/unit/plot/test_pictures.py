@@ -106,8 +106,8 @@ def test_gradcam_shows_the_same_galaxies_in_both_domains(experiment, factories):
     panels = [axes for axes in figure.axes if axes.images]
     assert len(panels) == 12  # 2 galaxies x 2 domains x (image + 2 methods)
     assert [axes.get_title() for axes in panels[:6]] == ["image", "source only", "MMD"] * 2
-    assert panels[0].get_ylabel() == "source merger"
-    assert panels[3].get_ylabel() == "target merger"
+    assert panels[0].get_ylabel() == "source\nmerger"
+    assert panels[3].get_ylabel() == "target\nmerger"
     source = read_explanation(next(iter(files.values())), "source")
     merger = int(np.flatnonzero(source.label == 1)[0])
     shown = [text.get_text() for text in panels[1].texts]
@@ -120,8 +120,8 @@ def test_gradcam_of_many_methods_puts_the_target_below(experiment, factories):
     methods = ["source_only", "adabn", "mmd", "oracle"]
     files = files_by_model(experiment("explain.h5", factories.make_explanation, methods, seeds=1))
     figure = gradcam_figure(files, PlotSettings(gradcam_galaxies=1))
-    first_column = [axes for axes in figure.axes if axes.get_ylabel().endswith(" merger")]
-    assert [axes.get_ylabel() for axes in first_column] == ["source merger", "target merger"]
+    first_column = [axes for axes in figure.axes if axes.get_ylabel().endswith("\nmerger")]
+    assert [axes.get_ylabel() for axes in first_column] == ["source\nmerger", "target\nmerger"]
     assert "0.40 | 0.60\n10 % | 40 %" in labels(figure)
 
 
