@@ -75,12 +75,6 @@ class DomainConfig(Settings):
             raise ValueError("a domain of mocks needs a 'survey'")
         return self
 
-    @property
-    def label_files(self) -> list[str]:
-        """The CSV of labels as a list of none or one."""
-        labels = self.images.labels if self.images else None
-        return [] if labels is None else [str(labels)]
-
 
 class ExperimentConfig(Settings):
     """A source domain, a target domain, and what is tried to bridge them."""

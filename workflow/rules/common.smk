@@ -1,4 +1,4 @@
-# What every rule shares: the validated configuration, the names that wildcards
+# Shared by all rules. The validated configuration, the names that wildcards
 # may take, the settings a rule passes on, and input functions.
 import json
 import re
@@ -30,9 +30,9 @@ wildcard_constraints:
     method=any_of(CONFIG.methods),
     network="[a-z0-9_]+",
     seed=r"\d+",
-    batch=r"\d{3,}",
+    batch=r"\d\d\d+",
     catalogue=any_of(CONFIG.catalogues),
-    shard=r"\d{3,}",
+    shard=r"\d\d\d+",
 
 
 CODE_SUFFIXES = {".py", ".h5", ".j2"}
@@ -56,16 +56,24 @@ def stage_code(stage):
     by checksum, so touching a file or checking it out again reruns nothing.
     """
     root = Path("src/sim2sky")
-    found, todo = set(), [p for p in (root / stage).rglob("*") if p.suffix in CODE_SUFFIXES]
+    found, todo = set(), [
+        p for p in (root / stage).rglob("*") if p.suffix in CODE_SUFFIXES
+    ]
     while todo:
         file = todo.pop()
         if file in found:
             continue
         found.add(file)
         if file.suffix == ".py":
-            for module in re.findall(r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()):
+            for module in re.findall(
+                r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()
+            ):
                 path = root / module.replace(".", "/")
-                todo += [p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()]
+                todo += [
+                    p
+                    for p in (path.with_suffix(".py"), path / "__init__.py")
+                    if p.exists()
+                ]
     return sorted(str(file) for file in found - PLUMBING)
 
 
@@ -79,6 +87,20 @@ def simulation_path(name):
             f"simulations.{name}.path: no such file or directory; got {entry.path}"
         )
     return str(entry.path)
+
+
+def survey_images(wildcards):
+    """Return the user's folder of images and table of labels of a domain."""
+    entry = CONFIG.domains[wildcards.domain].images
+    for key, path in (("path", entry.path), ("labels", entry.labels)):
+        if path is not None and not path.exists():
+            raise WorkflowError(
+                f"domains.{wildcards.domain}.images.{key}: no such file or directory; got {path}"
+            )
+    return {
+        "images": str(entry.path),
+        "labels": [str(entry.labels)] if entry.labels else [],
+    }
 
 
 def sample_simulation(wildcards):

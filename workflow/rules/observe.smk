@@ -35,8 +35,7 @@ rule observe_stamps:
 
 rule observe_images:
     input:
-        images=lambda w: str(CONFIG.domains[w.domain].images.path),
-        labels=lambda w: CONFIG.domains[w.domain].label_files,
+        unpack(survey_images),
         code=stage_code("observe"),
     output:
         "results/domains/{domain}/stamps/{shard}.h5",

@@ -3,8 +3,6 @@
 
 
 rule predict_catalogue:
-    message:
-        "Predicting shard {wildcards.shard} of the catalogue {wildcards.catalogue}"
     input:
         models=catalogue_models,
         stamps=catalogue_stamps,
@@ -15,14 +13,16 @@ rule predict_catalogue:
         "results/logs/predict_catalogue/{catalogue}/{shard}.log",
     benchmark:
         "results/benchmarks/predict_catalogue/{catalogue}/{shard}.tsv"
-    params:
-        models=lambda w, input: [f"--model={model}" for model in input.models],
-        normalisation=lambda w: CONFIG.catalogues[w.catalogue].normalisation,
+    conda:
+        "../../envs/sim2sky.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 60,
-    conda:
-        "../../envs/sim2sky.yaml"
+    params:
+        models=lambda w, input: [f"--model={model}" for model in input.models],
+        normalisation=lambda w: CONFIG.catalogues[w.catalogue].normalisation,
+    message:
+        "Predicting shard {wildcards.shard} of the catalogue {wildcards.catalogue}"
     shell:
         "sim2sky predict"
         " {params.models:q}"

@@ -22,10 +22,10 @@ G = 44985.0
 4.30092e-6 kpc (km/s)^2 / Msun (CODATA G, IAU Msun) and 1 km/s = 1.022712 kpc/Gyr.
 """
 
-LEAF_SIZE = 16
+LEAF_SIZE = 8
 """Cells with at most this many bodies are not divided."""
 
-_DIRECT_PAIRS = 256
+_DIRECT_PAIRS = 100
 """Two near cells with at most this product of body counts are not divided further."""
 
 _CHEAP_PAIRS = 24
@@ -427,7 +427,7 @@ def _direct(position: Array, mass: Array, half_square: Array) -> tuple[Array, Ar
 
 
 def gravity(
-    position: Array, mass: Array, softening: Array, theta: float = 0.55
+    position: Array, mass: Array, softening: Array, theta: float = 0.5
 ) -> tuple[Array, Array]:
     """Return acceleration and potential of softened bodies by the fast multipole method.
 
