@@ -87,9 +87,7 @@ def disk_enclosed(mass: float, scale_kpc: float, radius: Array) -> Array:
     return mass * (1.0 - (1.0 + x) * np.exp(-x))
 
 
-def softened_potential(
-    radius: Array, grid: Array, enclosed: Array, softening_kpc: float
-) -> Array:
+def softened_potential(radius: Array, grid: Array, enclosed: Array, softening_kpc: float) -> Array:
     """Return the potential of a spherical mass of Plummer-softened bodies.
 
     A shell of radius s and mass m has the potential
@@ -188,10 +186,62 @@ def isotropic(count: int, rng: np.random.Generator) -> Array:
     return vector / np.linalg.norm(vector, axis=1, keepdims=True)
 
 
-def sample_spheroid(
-    spheroid: Spheroid, grid: Array, potential: Array, count: int, rng: np.random.Generator
+def sample_radii(spheroid: Spheroid, grid: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return radii of equal-mass bodies of a spheroid.
+
+    Parameters
+    ----------
+    spheroid : Spheroid
+        The component.
+    grid : array (K,)
+        Increasing radii in kpc that cover it.
+    count : int
+        Number of bodies.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array (count,)
+        In kpc.
+    """
+    enclosed = spheroid.enclosed(grid)
+    return np.interp(stratified(count, rng) * enclosed[-1], enclosed, grid)
+
+
+def sample_graded(
+    spheroid: Spheroid, grid: Array, count: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Return positions and velocities of bodies in equilibrium.
+    """Return radii and masses of bodies that are lighter towards the centre.
+
+    The mass of a body is proportional to a/5 plus its initial radius, so that the few
+    bodies of a halo are most numerous where they would heat the disk. A distribution
+    function sampled so stays stationary, since it is linear in the masses (Zemp et al.
+    2008, MNRAS 386, 1543).
+
+    Parameters
+    ----------
+    spheroid, grid, count, rng
+        As in `sample_radii`.
+
+    Returns
+    -------
+    radius : array (count,)
+        In kpc.
+    mass : array (count,)
+        In 1e10 Msun; their sum is the spheroid's.
+    """
+    weight = 0.2 * spheroid.scale_kpc + np.concatenate([[0.0], 0.5 * (grid[1:] + grid[:-1])])
+    number = np.cumsum(np.diff(spheroid.enclosed(grid), prepend=0.0) / weight)
+    radius = np.interp(stratified(count, rng) * number[-1], number, grid)
+    mass = 0.2 * spheroid.scale_kpc + radius
+    return radius, mass * spheroid.mass / mass.sum()
+
+
+def sample_phase_space(
+    spheroid: Spheroid, grid: Array, potential: Array, radius: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return positions and velocities, in equilibrium, of bodies at given radii.
 
     Parameters
     ----------
@@ -201,20 +251,18 @@ def sample_spheroid(
         Increasing radii in kpc.
     potential : array (K,)
         Total potential there in kpc^2 / Gyr^2.
-    count : int
-        Number of bodies.
+    radius : array (N,)
+        Of the bodies, in kpc.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
-    position : array (count, 3)
+    position : array (N, 3)
         In kpc.
-    velocity : array (count, 3)
+    velocity : array (N, 3)
         In kpc / Gyr.
     """
-    enclosed = spheroid.enclosed(grid)
-    radius = np.interp(stratified(count, rng) * enclosed[-1], enclosed, grid)
     energy, value = distribution_function(grid, spheroid.shape(grid), potential)
     psi = np.interp(radius, grid, -potential)
 
@@ -223,6 +271,7 @@ def sample_spheroid(
     at = energy[:, None] * (1.0 - fraction**2)
     peak = (2.0 * energy[:, None] * fraction**2 * np.interp(at, energy, value)).max(axis=1)
     highest = 1.1 * np.interp(psi, energy, np.maximum(peak, np.roll(peak, -1)))
+    count = len(radius)
     speed = np.zeros(count)
     todo = np.arange(count)
     while len(todo):

@@ -19,7 +19,9 @@ from sim2sky.simulate.eddington import (
     Spheroid,
     disk_enclosed,
     radial_grid,
-    sample_spheroid,
+    sample_graded,
+    sample_phase_space,
+    sample_radii,
     softened_potential,
     stratified,
 )
@@ -249,12 +251,7 @@ def _sample_disk(
 
 
 def realise(
-    model: GalaxyModel,
-    n_stars: int,
-    n_halo: int,
-    softening_kpc: float,
-    halo_softening_kpc: float,
-    rng: np.random.Generator,
+    model: GalaxyModel, n_stars: int, n_halo: int, softening_kpc: float, rng: np.random.Generator
 ) -> Bodies:
     """Return bodies of a galaxy at rest at the origin, its disk in the x-y plane.
 
@@ -263,9 +260,12 @@ def realise(
     model : GalaxyModel
         The galaxy.
     n_stars, n_halo : int
-        Numbers of bodies; all stars have one mass, all halo bodies another.
-    softening_kpc, halo_softening_kpc : float
-        Softening lengths of stars and of halo bodies.
+        Numbers of bodies, the latter even. All stars have one mass; halo bodies are
+        heavier with radius (`eddington.sample_graded`) and come in opposite pairs, so
+        that the halo does not pull the galaxy off its place.
+    softening_kpc : float
+        Softening length of a star; that of a halo body grows with the cube root of its
+        mass.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -274,35 +274,38 @@ def realise(
     Bodies
         `galaxy` is 0 throughout.
     """
-    mixed = np.sqrt(0.5 * (softening_kpc**2 + halo_softening_kpc**2))
     grid = radial_grid(0.01 * model.spheroid_scale_kpc, 30.0 * model.halo_scale_kpc)
+    star_mass = model.stellar_mass / n_stars
+    halo_radius, halo_mass = sample_graded(model.halo, grid, n_halo // 2, rng)
+    halo_radius, halo_mass = np.tile(halo_radius, 2), 0.5 * np.tile(halo_mass, 2)
+    halo_softening = softening_kpc * np.cbrt(halo_mass / star_mass)
+    typical = float(np.median(halo_softening))
+    mixed = np.sqrt(0.5 * (softening_kpc**2 + typical**2))
     on_stars = potential_table(model, grid, (softening_kpc, mixed))
-    on_halo = potential_table(model, grid, (mixed, halo_softening_kpc))
-    n_disk = round(n_stars * (1.0 - model.bulge_fraction))
-    counts = [n_halo, n_disk, n_stars - n_disk]
+    on_halo = potential_table(model, grid, (mixed, typical))
 
-    parts = [
-        sample_spheroid(model.halo, grid, on_halo, n_halo, rng),
-        sample_spheroid(model.spheroid, grid, on_stars, counts[2], rng),
-    ]
+    halo = sample_phase_space(model.halo, grid, on_halo, halo_radius[: n_halo // 2], rng)
+    parts = [tuple(np.concatenate([vectors, -vectors]) for vectors in halo)]
+    n_disk = round(n_stars * (1.0 - model.bulge_fraction))
     if n_disk:
         disk = disk_enclosed(model.disk_mass, model.disk_scale_kpc, grid)
         round_part = on_stars - softened_potential(grid, grid, disk, softening_kpc)
-        parts.insert(1, _sample_disk(model, grid, round_part, softening_kpc, n_disk, rng))
-    else:
-        parts.insert(1, (np.empty((0, 3)), np.empty((0, 3))))
+        parts.append(_sample_disk(model, grid, round_part, softening_kpc, n_disk, rng))
+    radius = sample_radii(model.spheroid, grid, n_stars - n_disk, rng)
+    parts.append(sample_phase_space(model.spheroid, grid, on_stars, radius, rng))
+    for vectors in (vectors for part in parts for vectors in part):
+        vectors -= vectors.mean(axis=0)
+
     position = np.concatenate([part[0] for part in parts])
     velocity = np.concatenate([part[1] for part in parts])
+    counts = [len(halo_mass), n_disk, n_stars - n_disk]
     component = np.repeat(np.array([HALO, DISK, SPHEROID], np.int8), counts)
     stars = component != HALO
-    mass = np.where(stars, model.stellar_mass / n_stars, model.halo_mass / n_halo)
-    softening = np.where(stars, softening_kpc, halo_softening_kpc)
+    mass = np.concatenate([halo_mass, np.full(n_stars, star_mass)])
+    softening = np.concatenate([halo_softening, np.full(n_stars, softening_kpc)])
     if model.flattening < 1.0:
         _flatten(position, velocity, mass, softening, component == SPHEROID, model.flattening)
-    for vectors in (position, velocity):
-        vectors -= np.average(vectors, axis=0, weights=mass)
     distance = np.linalg.norm(position, axis=1)
-    half_mass = np.median(distance[stars])
     return Bodies(
         position,
         velocity,
@@ -310,7 +313,7 @@ def realise(
         softening,
         component,
         np.zeros(len(mass), np.int8),
-        distance / half_mass,
+        distance / np.median(distance[stars]),
     )
 
 

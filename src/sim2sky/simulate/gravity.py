@@ -3,9 +3,7 @@
 The method is that of Dehnen (2002, J. Comput. Phys. 179, 27): one tree serves as
 sources and as sinks, pairs of cells interact with each other rather than a
 particle with a cell, and both partners of a pair receive the same Taylor
-coefficients, so that total momentum is conserved to rounding. Expansions are of
-third order about centres of mass (sources up to the quadrupole, fields up to the
-third derivative of the kernel).
+coefficients (`multipole`), so that total momentum is conserved to rounding.
 
 Two bodies i, j feel the Plummer-softened kernel
 ``K = (|x_i - x_j|**2 + (s_i**2 + s_j**2) / 2)**-0.5`` with softening lengths
@@ -15,6 +13,14 @@ s_i, s_j; the softening enters far and near field alike.
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from sim2sky.simulate.multipole import (
+    TERMS,
+    add_body,
+    add_far_pairs,
+    add_moved_field,
+    add_moved_moments,
+)
 
 G = 44985.0
 """Gravitational constant in kpc^3 Gyr^-2 (1e10 Msun)^-1.
@@ -82,14 +88,14 @@ def _split(keys: NDArray[np.int64], start: int, end: int, bit: int) -> int:
 
 
 @njit(cache=True)
-def _build(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Return the binary tree over sorted keys: rows (start, end, left child), and its size.
+def _build(keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the binary tree over sorted keys: rows (start, end, left child).
 
     A cell is a range of bodies; the right child follows the left one; a leaf has
     left child -1. Children come after their parent.
     """
     n = keys.shape[0]
-    cells = np.empty((2 * n + 1, 3), np.int64)
+    cells = np.empty((2 * n + 1, 3), np.int32)
     bits = np.empty(2 * n + 1, np.int64)
     cells[0, 0], cells[0, 1], cells[0, 2] = 0, n, -1
     bits[0] = 3 * _BITS - 1
@@ -113,46 +119,47 @@ def _build(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
                     bits[size] = bit - 1
                     size += 1
         index += 1
-    return cells, size
+    return cells[:size].copy()
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _moments(
-    cells: NDArray[np.int64], size: int, x: Array, y: Array, z: Array, m: Array, e: Array
-) -> Array:
-    """Return per cell: centre (3), radius, mass, softening term, second moments (6)."""
-    out = np.empty((size, 12))
+def _describe(
+    cells: NDArray[np.int32], x: Array, y: Array, z: Array, m: Array, e: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return each cell's centre of mass, radius about it, softening and moments."""
+    size = cells.shape[0]
+    centre, radius, soft = np.empty((size, 3)), np.empty(size), np.empty(size)
+    moments, work = np.zeros((size, TERMS)), np.empty(TERMS)
     for c in range(size):
-        mass = cx = cy = cz = soft = 0.0
+        mass = cx = cy = cz = squares = 0.0
         for i in range(cells[c, 0], cells[c, 1]):
             mass += m[i]
             cx += m[i] * x[i]
             cy += m[i] * y[i]
             cz += m[i] * z[i]
-            soft += m[i] * e[i]
-        cx /= mass
-        cy /= mass
-        cz /= mass
-        xx = xy = xz = yy = yz = zz = reach = 0.0
+            squares += m[i] * e[i]
+        cx, cy, cz = cx / mass, cy / mass, cz / mass
+        reach = 0.0
         for i in range(cells[c, 0], cells[c, 1]):
-            dx, dy, dz = x[i] - cx, y[i] - cy, z[i] - cz
-            xx += m[i] * dx * dx
-            xy += m[i] * dx * dy
-            xz += m[i] * dx * dz
-            yy += m[i] * dy * dy
-            yz += m[i] * dy * dz
-            zz += m[i] * dz * dz
-            reach = max(reach, dx * dx + dy * dy + dz * dz)
-        row = out[c]
-        row[0], row[1], row[2], row[3] = cx, cy, cz, np.sqrt(reach)
-        row[4], row[5] = mass, soft / mass
-        row[6], row[7], row[8], row[9], row[10], row[11] = xx, xy, xz, yy, yz, zz
-    return out
+            reach = max(reach, (x[i] - cx) ** 2 + (y[i] - cy) ** 2 + (z[i] - cz) ** 2)
+        centre[c, 0], centre[c, 1], centre[c, 2] = cx, cy, cz
+        radius[c], soft[c] = np.sqrt(reach), squares / mass
+    for c in range(size - 1, -1, -1):
+        cx, cy, cz = centre[c]
+        left = cells[c, 2]
+        if left < 0:
+            for i in range(cells[c, 0], cells[c, 1]):
+                add_body(moments[c], m[i], x[i] - cx, y[i] - cy, z[i] - cz, work)
+        else:
+            for child in range(left, left + 2):
+                px, py, pz = centre[child]
+                add_moved_moments(moments[child], px - cx, py - cy, pz - cz, moments[c], work)
+    return centre, radius, soft, moments
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _add_near(
-    pairs: NDArray[np.int32], cells: NDArray[np.int64], moments: Array,
+    pairs: NDArray[np.int32], cells: NDArray[np.int32], centre: Array,
     x: Array, y: Array, z: Array, m: Array, e: Array, force: Array, psi: Array,
 ) -> None:  # fmt: skip
     """Add the pull between the bodies of the listed pairs of cells, in both directions.
@@ -162,7 +169,7 @@ def _add_near(
     full vector width. Rounding is 1e-7 of a pair's force.
     """
     n = x.shape[0]
-    first = np.zeros(moments.shape[0] + 1, np.int64)
+    first = np.zeros(cells.shape[0] + 1, np.int64)
     for k in range(pairs.shape[0]):
         first[pairs[k, 0] + 1] += 1
         first[pairs[k, 1] + 1] += pairs[k, 0] != pairs[k, 1]
@@ -179,10 +186,10 @@ def _add_near(
     xs, ys, zs = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
     ms, es = np.empty(n, np.float32), np.empty(n, np.float32)
     one = np.float32(1.0)
-    for c in range(moments.shape[0]):
+    for c in range(cells.shape[0]):
         if first[c] == first[c + 1]:
             continue
-        cx, cy, cz = moments[c, 0], moments[c, 1], moments[c, 2]
+        cx, cy, cz = centre[c]
         count = 0
         own = 0.0
         for k in range(first[c], first[c + 1]):
@@ -214,152 +221,68 @@ def _add_near(
             psi[i] += sp - own * m[i] / np.sqrt(2.0 * e[i])
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _far_pair(p: Array, q: Array, field_p: Array, field_q: Array) -> None:
-    """Add the mutual third-order expansions of two cells (moments p, q)."""
-    rx, ry, rz = p[0] - q[0], p[1] - q[1], p[2] - q[2]
-    inverse = 1.0 / (rx * rx + ry * ry + rz * rz + p[5] + q[5])
-    d0 = np.sqrt(inverse)
-    d1 = -d0 * inverse
-    d2 = -3.0 * d1 * inverse
-    d3 = -5.0 * d2 * inverse
-    # second derivatives of the kernel
-    kxx, kxy, kxz = d2 * rx * rx + d1, d2 * rx * ry, d2 * rx * rz
-    kyy, kyz, kzz = d2 * ry * ry + d1, d2 * ry * rz, d2 * rz * rz + d1
-    # third derivatives
-    kxxx = (d3 * rx * rx + 3.0 * d2) * rx
-    kxxy = (d3 * rx * rx + d2) * ry
-    kxxz = (d3 * rx * rx + d2) * rz
-    kxyy = (d3 * ry * ry + d2) * rx
-    kxyz = d3 * rx * ry * rz
-    kxzz = (d3 * rz * rz + d2) * rx
-    kyyy = (d3 * ry * ry + 3.0 * d2) * ry
-    kyyz = (d3 * ry * ry + d2) * rz
-    kyzz = (d3 * rz * rz + d2) * ry
-    kzzz = (d3 * rz * rz + 3.0 * d2) * rz
-    for side in range(2):
-        source = q if side == 0 else p
-        field = field_p if side == 0 else field_q
-        sign = 1.0 if side == 0 else -1.0
-        m = source[4]
-        xx, xy, xz = 0.5 * source[6], source[7], source[8]
-        yy, yz, zz = 0.5 * source[9], source[10], 0.5 * source[11]
-        field[0] += m * d0 + xx * kxx + xy * kxy + xz * kxz + yy * kyy + yz * kyz + zz * kzz
-        field[1] += sign * (
-            m * d1 * rx + xx * kxxx + xy * kxxy + xz * kxxz + yy * kxyy + yz * kxyz + zz * kxzz
-        )
-        field[2] += sign * (
-            m * d1 * ry + xx * kxxy + xy * kxyy + xz * kxyz + yy * kyyy + yz * kyyz + zz * kyzz
-        )
-        field[3] += sign * (
-            m * d1 * rz + xx * kxxz + xy * kxyz + xz * kxzz + yy * kyyz + yz * kyzz + zz * kzzz
-        )
-        field[4] += m * kxx
-        field[5] += m * kxy
-        field[6] += m * kxz
-        field[7] += m * kyy
-        field[8] += m * kyz
-        field[9] += m * kzz
-        m *= sign
-        field[10] += m * kxxx
-        field[11] += m * kxxy
-        field[12] += m * kxxz
-        field[13] += m * kxyy
-        field[14] += m * kxyz
-        field[15] += m * kxzz
-        field[16] += m * kyyy
-        field[17] += m * kyyz
-        field[18] += m * kyzz
-        field[19] += m * kzzz
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _shifted(f: Array, sx: float, sy: float, sz: float, out: Array, order: int) -> None:
-    """Add to `out` the field expansion `f` moved by (sx, sy, sz), up to `order`."""
-    # contractions of the third derivatives with the shift
-    axx = f[10] * sx + f[11] * sy + f[12] * sz
-    axy = f[11] * sx + f[13] * sy + f[14] * sz
-    axz = f[12] * sx + f[14] * sy + f[15] * sz
-    ayy = f[13] * sx + f[16] * sy + f[17] * sz
-    ayz = f[14] * sx + f[17] * sy + f[18] * sz
-    azz = f[15] * sx + f[18] * sy + f[19] * sz
-    bx = axx * sx + axy * sy + axz * sz
-    by = axy * sx + ayy * sy + ayz * sz
-    bz = axz * sx + ayz * sy + azz * sz
-    cx = f[4] * sx + f[5] * sy + f[6] * sz
-    cy = f[5] * sx + f[7] * sy + f[8] * sz
-    cz = f[6] * sx + f[8] * sy + f[9] * sz
-    out[0] += (
-        f[0]
-        + (f[1] + 0.5 * cx + bx / 6.0) * sx
-        + (f[2] + 0.5 * cy + by / 6.0) * sy
-        + (f[3] + 0.5 * cz + bz / 6.0) * sz
-    )
-    out[1] += f[1] + cx + 0.5 * bx
-    out[2] += f[2] + cy + 0.5 * by
-    out[3] += f[3] + cz + 0.5 * bz
-    if order < 3:
-        return
-    out[4] += f[4] + axx
-    out[5] += f[5] + axy
-    out[6] += f[6] + axz
-    out[7] += f[7] + ayy
-    out[8] += f[8] + ayz
-    out[9] += f[9] + azz
-    for k in range(10, 20):
-        out[k] += f[k]
-
-
 @njit(cache=True)
+def _appended(pairs: NDArray[np.int32], count: int, a: int, b: int) -> NDArray[np.int32]:
+    """Return `pairs` with (a, b) at row `count`, grown if it was full."""
+    if count == pairs.shape[0]:
+        grown = np.empty((2 * count, 2), np.int32)
+        grown[:count] = pairs
+        pairs = grown
+    pairs[count, 0], pairs[count, 1] = a, b
+    return pairs
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
 def _walk(
-    cells: NDArray[np.int64], moments: Array, theta: float, field: Array
-) -> NDArray[np.int32]:
-    """Expand all far pairs of cells into `field` and return the near pairs."""
-    near = np.empty((32 * moments.shape[0] + 64, 2), np.int32)
-    found = 0
+    cells: NDArray[np.int32], centre: Array, radius: Array, theta: float
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the pairs of cells that interact by bodies, and those by expansions."""
+    size = cells.shape[0]
+    # compact, so that it stays in the fastest cache
+    place = np.empty((size, 4), np.float32)
+    place[:, :3] = centre
+    place[:, 3] = radius
+    near = np.empty((32 * size, 2), np.int32)
+    far = np.empty((32 * size, 2), np.int32)
+    n_near = n_far = 0
     stack = np.empty((1024, 2), np.int32)
     stack[0, 0] = stack[0, 1] = 0
     top = 1
-    inverse_theta2 = 1.0 / (theta * theta)
+    inverse_theta2 = np.float32(1.0 / (theta * theta))
     while top > 0:
         top -= 1
         a, b = stack[top, 0], stack[top, 1]
         left = cells[a, 2]
-        direct = left < 0
-        if a == b and not direct:
-            stack[top, 0], stack[top, 1] = left, left
-            stack[top + 1, 0], stack[top + 1, 1] = left + 1, left + 1
-            stack[top + 2, 0], stack[top + 2, 1] = left, left + 1
-            top += 3
-            continue
-        far = False
-        if a != b:
-            p, q = moments[a], moments[b]
-            dx, dy, dz = p[0] - q[0], p[1] - q[1], p[2] - q[2]
-            reach = p[3] + q[3]
-            far = dx * dx + dy * dy + dz * dz > reach * reach * inverse_theta2
-            product = (cells[a, 1] - cells[a, 0]) * (cells[b, 1] - cells[b, 0])
-            if far:
-                direct = product <= _CHEAP_PAIRS
+        if a == b:
+            if left < 0:
+                near = _appended(near, n_near, a, a)
+                n_near += 1
             else:
-                direct = (direct and cells[b, 2] < 0) or product <= _DIRECT_PAIRS
-        if direct:
-            if found == near.shape[0]:
-                grown = np.empty((2 * found, 2), np.int32)
-                grown[:found] = near
-                near = grown
-            near[found, 0], near[found, 1] = a, b
-            found += 1
-        elif far:
-            _far_pair(p, q, field[a], field[b])
-        else:
-            if left < 0 or (cells[b, 2] >= 0 and moments[b, 3] > moments[a, 3]):
+                stack[top, 0], stack[top, 1] = left, left
+                stack[top + 1, 0], stack[top + 1, 1] = left + 1, left + 1
+                stack[top + 2, 0], stack[top + 2, 1] = left, left + 1
+                top += 3
+            continue
+        p, q = place[a], place[b]
+        dx, dy, dz = p[0] - q[0], p[1] - q[1], p[2] - q[2]
+        reach = p[3] + q[3]
+        product = (cells[a, 1] - cells[a, 0]) * (cells[b, 1] - cells[b, 0])
+        if dx * dx + dy * dy + dz * dz > reach * reach * inverse_theta2:
+            if product > _CHEAP_PAIRS:
+                far = _appended(far, n_far, a, b)
+                n_far += 1
+                continue
+        elif product > _DIRECT_PAIRS and (left >= 0 or cells[b, 2] >= 0):
+            if left < 0 or (cells[b, 2] >= 0 and q[3] > p[3]):
                 a, b = b, a
             left = cells[a, 2]
             stack[top, 0], stack[top, 1] = left, b
             stack[top + 1, 0], stack[top + 1, 1] = left + 1, b
             top += 2
-    return near[:found]
+            continue
+        near = _appended(near, n_near, a, b)
+        n_near += 1
+    return near[:n_near], far[:n_far]
 
 
 @njit(cache=True)
@@ -370,36 +293,32 @@ def _gravity(
     n = position.shape[0]
     keys = _morton_keys(position)
     order = np.argsort(keys, kind="mergesort")
-    cells, size = _build(keys[order])
+    cells = _build(keys[order])
     x, y, z = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
-        x[i], y[i], z[i] = position[order[i], 0], position[order[i], 1], position[order[i], 2]
+        x[i], y[i], z[i] = position[order[i]]
     m, e = mass[order], half_square[order]
-    moments = _moments(cells, size, x, y, z, m, e)
-    field, force, psi = np.zeros((size, 20)), np.zeros((n, 3)), np.zeros(n)
-    pairs = _walk(cells, moments, theta, field)
-    _add_near(pairs, cells, moments, x, y, z, m, e, force, psi)
+    centre, radius, soft, moments = _describe(cells, x, y, z, m, e)
+    near, far = _walk(cells, centre, radius, theta)
+    field, force, psi = np.zeros(moments.shape), np.zeros((n, 3)), np.zeros(n)
+    add_far_pairs(far, centre, soft, moments, field)
+    _add_near(near, cells, centre, x, y, z, m, e, force, psi)
     acceleration, potential = np.empty((n, 3)), np.empty(n)
-    at_body = np.empty(4)
-    for c in range(size):
-        f, centre = field[c], moments[c]
+    at_body, work = np.empty(4), np.empty(TERMS)
+    for c in range(cells.shape[0]):
+        cx, cy, cz = centre[c]
         left = cells[c, 2]
         if left >= 0:
             for child in range(left, left + 2):
-                s = moments[child]
-                _shifted(
-                    f, s[0] - centre[0], s[1] - centre[1], s[2] - centre[2], field[child], 3
-                )
-        else:
-            for i in range(cells[c, 0], cells[c, 1]):
-                at_body[0] = psi[i]
-                at_body[1:] = force[i]
-                _shifted(f, x[i] - centre[0], y[i] - centre[1], z[i] - centre[2], at_body, 1)
-                k = order[i]
-                potential[k] = at_body[0]
-                acceleration[k, 0] = at_body[1]
-                acceleration[k, 1] = at_body[2]
-                acceleration[k, 2] = at_body[3]
+                px, py, pz = centre[child]
+                add_moved_field(field[c], px - cx, py - cy, pz - cz, field[child], work)
+            continue
+        for i in range(cells[c, 0], cells[c, 1]):
+            at_body[0] = psi[i]
+            at_body[1:] = force[i]
+            add_moved_field(field[c], x[i] - cx, y[i] - cy, z[i] - cz, at_body, work)
+            potential[order[i]] = at_body[0]
+            acceleration[order[i]] = at_body[1:]
     return acceleration, potential
 
 

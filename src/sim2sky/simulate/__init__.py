@@ -1,0 +1,1 @@
+"""The embedded suite: galaxies that collide under gravity, as an Illustris/TNG directory."""
