@@ -12,14 +12,19 @@ from PIL import Image
 
 pytestmark = pytest.mark.slurm
 
-CALL = ("results/figures", "--configfile", "config/test/config.yaml")
+# every rule, with no more trainings than it takes to adapt and to compare
+CALL = (
+    "results/figures",
+    *("--configfile", "config/test/config.yaml"),
+    *("--config", "experiments={noise: {methods: [source_only, mmd], seeds: [0]}}"),
+)
 SLURM = ("--profile", "slurm")
 
 
 @pytest.fixture(scope="module")
 def local(project_copy):
     project = project_copy("local")
-    run = project.snakemake(*CALL, "--cores", "2")
+    run = project.snakemake(*CALL, "--cores", "2", seconds=900)
     assert run.returncode == 0, run.output
     return project
 
@@ -27,7 +32,7 @@ def local(project_copy):
 @pytest.fixture(scope="module")
 def on_slurm(project_copy):
     project = project_copy("slurm")
-    run = project.snakemake(*CALL, *SLURM, seconds=420)
+    run = project.snakemake(*CALL, *SLURM, seconds=900)
     assert run.returncode == 0, run.output
     return project, run
 

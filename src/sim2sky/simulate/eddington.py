@@ -103,7 +103,7 @@ def softened_potential(radius: Array, grid: Array, enclosed: Array, softening_kp
     enclosed : array (K,)
         Mass within them in 1e10 Msun.
     softening_kpc : float
-        Softening length e of the pair of bodies.
+        Softening length e.
 
     Returns
     -------

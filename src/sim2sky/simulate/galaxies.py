@@ -92,8 +92,8 @@ class Bodies:
     ----------
     position, velocity : array (N, 3)
         In kpc and kpc/Gyr.
-    mass, softening : array (N,)
-        In 1e10 Msun and kpc.
+    mass : array (N,)
+        In 1e10 Msun.
     component : int8 array (N,)
         HALO, DISK or SPHEROID.
     galaxy : int8 array (N,)
@@ -106,7 +106,6 @@ class Bodies:
     position: Array
     velocity: Array
     mass: Array
-    softening: Array
     component: NDArray[np.int8]
     galaxy: NDArray[np.int8]
     birth_radius: Array
@@ -146,11 +145,11 @@ def draw_model(kind: str, mass_fraction: float, rng: np.random.Generator) -> Gal
     mass = SYSTEM_MASS * mass_fraction
     scale = 2.6 * size * 10.0 ** np.clip(rng.normal(0.0, 0.08), -0.16, 0.16)
     height, q = scale * rng.uniform(0.12, 0.20), rng.uniform(1.3, 1.8)
-    bulge, compactness = rng.uniform(0.10, 0.40), rng.uniform(0.18, 0.28)
-    flattening, stretch = rng.uniform(0.55, 1.0), rng.normal(0.0, 0.08)
+    bulge, compactness = rng.uniform(0.10, 0.35), rng.uniform(0.20, 0.30)
+    flattening, stretch = rng.uniform(0.45, 1.0), rng.normal(0.0, 0.08)
     halo_mass, halo_scale = mass * rng.uniform(9.0, 13.0), size * rng.uniform(17.0, 22.0)
     if kind == "elliptical":
-        spheroid = 1.3 * size * 10.0 ** np.clip(stretch, -0.16, 0.16)
+        spheroid = 1.5 * size * 10.0 ** np.clip(stretch, -0.16, 0.16)
         return GalaxyModel(
             mass, 1.0, scale, height, q, spheroid, flattening, halo_mass, halo_scale
         )
@@ -158,7 +157,7 @@ def draw_model(kind: str, mass_fraction: float, rng: np.random.Generator) -> Gal
     return GalaxyModel(mass, bulge, scale, height, q, spheroid, 1.0, halo_mass, halo_scale)
 
 
-def potential_table(model: GalaxyModel, grid: Array, softening: tuple[float, float]) -> Array:
+def potential_table(model: GalaxyModel, grid: Array, softening_kpc: float) -> Array:
     """Return the spherically averaged potential of a galaxy.
 
     Parameters
@@ -167,21 +166,17 @@ def potential_table(model: GalaxyModel, grid: Array, softening: tuple[float, flo
         The galaxy.
     grid : array (K,)
         Increasing radii in kpc.
-    softening : (float, float)
-        Softening lengths in kpc between the test body and a star, and between it and
-        a halo body.
+    softening_kpc : float
+        Softening length of the bodies.
 
     Returns
     -------
     array (K,)
         In kpc^2 / Gyr^2.
     """
-    stars = model.spheroid.enclosed(grid)
-    stars += disk_enclosed(model.disk_mass, model.disk_scale_kpc, grid)
-    halo = model.halo.enclosed(grid)
-    return softened_potential(grid, grid, stars, softening[0]) + softened_potential(
-        grid, grid, halo, softening[1]
-    )
+    enclosed = model.spheroid.enclosed(grid) + model.halo.enclosed(grid)
+    enclosed += disk_enclosed(model.disk_mass, model.disk_scale_kpc, grid)
+    return softened_potential(grid, grid, enclosed, softening_kpc)
 
 
 def _disk_radial_force(model: GalaxyModel, radius: Array, softening: float) -> Array:
@@ -264,8 +259,7 @@ def realise(
         heavier with radius (`eddington.sample_graded`) and come in opposite pairs, so
         that the halo does not pull the galaxy off its place.
     softening_kpc : float
-        Softening length of a star; that of a halo body grows with the cube root of its
-        mass.
+        Softening length of all bodies.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -275,24 +269,19 @@ def realise(
         `galaxy` is 0 throughout.
     """
     grid = radial_grid(0.01 * model.spheroid_scale_kpc, 30.0 * model.halo_scale_kpc)
-    star_mass = model.stellar_mass / n_stars
     halo_radius, halo_mass = sample_graded(model.halo, grid, n_halo // 2, rng)
     halo_radius, halo_mass = np.tile(halo_radius, 2), 0.5 * np.tile(halo_mass, 2)
-    halo_softening = softening_kpc * np.cbrt(halo_mass / star_mass)
-    typical = float(np.median(halo_softening))
-    mixed = np.sqrt(0.5 * (softening_kpc**2 + typical**2))
-    on_stars = potential_table(model, grid, (softening_kpc, mixed))
-    on_halo = potential_table(model, grid, (mixed, typical))
+    potential = potential_table(model, grid, softening_kpc)
 
-    halo = sample_phase_space(model.halo, grid, on_halo, halo_radius[: n_halo // 2], rng)
+    halo = sample_phase_space(model.halo, grid, potential, halo_radius[: n_halo // 2], rng)
     parts = [tuple(np.concatenate([vectors, -vectors]) for vectors in halo)]
     n_disk = round(n_stars * (1.0 - model.bulge_fraction))
     if n_disk:
         disk = disk_enclosed(model.disk_mass, model.disk_scale_kpc, grid)
-        round_part = on_stars - softened_potential(grid, grid, disk, softening_kpc)
+        round_part = potential - softened_potential(grid, grid, disk, softening_kpc)
         parts.append(_sample_disk(model, grid, round_part, softening_kpc, n_disk, rng))
     radius = sample_radii(model.spheroid, grid, n_stars - n_disk, rng)
-    parts.append(sample_phase_space(model.spheroid, grid, on_stars, radius, rng))
+    parts.append(sample_phase_space(model.spheroid, grid, potential, radius, rng))
     for vectors in (vectors for part in parts for vectors in part):
         vectors -= vectors.mean(axis=0)
 
@@ -301,16 +290,16 @@ def realise(
     counts = [len(halo_mass), n_disk, n_stars - n_disk]
     component = np.repeat(np.array([HALO, DISK, SPHEROID], np.int8), counts)
     stars = component != HALO
-    mass = np.concatenate([halo_mass, np.full(n_stars, star_mass)])
-    softening = np.concatenate([halo_softening, np.full(n_stars, softening_kpc)])
+    mass = np.concatenate([halo_mass, np.full(n_stars, model.stellar_mass / n_stars)])
     if model.flattening < 1.0:
-        _flatten(position, velocity, mass, softening, component == SPHEROID, model.flattening)
+        _flatten(
+            position, velocity, mass, softening_kpc, component == SPHEROID, model.flattening
+        )
     distance = np.linalg.norm(position, axis=1)
     return Bodies(
         position,
         velocity,
         mass,
-        softening,
         component,
         np.zeros(len(mass), np.int8),
         distance / np.median(distance[stars]),
@@ -321,7 +310,7 @@ def _flatten(
     position: Array,
     velocity: Array,
     mass: Array,
-    softening: Array,
+    softening_kpc: float,
     which: NDArray[np.bool_],
     ratio: float,
 ) -> None:
@@ -331,6 +320,6 @@ def _flatten(
     what remains mixes away within a few crossing times.
     """
     position[which] *= np.array([ratio ** (-1 / 3), ratio ** (-1 / 3), ratio ** (2 / 3)])
-    acceleration, _ = gravity(position, mass, softening)
+    acceleration, _ = gravity(position, mass, softening_kpc)
     virial = -(position[which] * acceleration[which]).sum(axis=0)
     velocity[which] *= np.sqrt(virial / (velocity[which] ** 2).sum(axis=0))

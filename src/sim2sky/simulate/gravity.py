@@ -5,9 +5,9 @@ sources and as sinks, pairs of cells interact with each other rather than a
 particle with a cell, and both partners of a pair receive the same Taylor
 coefficients (`multipole`), so that total momentum is conserved to rounding.
 
-Two bodies i, j feel the Plummer-softened kernel
-``K = (|x_i - x_j|**2 + (s_i**2 + s_j**2) / 2)**-0.5`` with softening lengths
-s_i, s_j; the softening enters far and near field alike.
+All bodies feel the Plummer-softened kernel ``(|x_i - x_j|**2 + e**2)**-0.5``, in the far
+and in the near field alike. One softening length e for all is a matter of accuracy: a
+cell of bodies with different ones has no common expansion.
 """
 
 import numpy as np
@@ -28,13 +28,13 @@ G = 44985.0
 4.30092e-6 kpc (km/s)^2 / Msun (CODATA G, IAU Msun) and 1 km/s = 1.022712 kpc/Gyr.
 """
 
-LEAF_SIZE = 8
+LEAF_SIZE = 20
 """Cells with at most this many bodies are not divided."""
 
-_DIRECT_PAIRS = 100
+_DIRECT_PAIRS = 400
 """Two near cells with at most this product of body counts are not divided further."""
 
-_CHEAP_PAIRS = 24
+_CHEAP_PAIRS = 36
 """Two far cells with at most this product of body counts interact body by body all the
 same, which costs less than an expansion."""
 
@@ -124,26 +124,25 @@ def _build(keys: NDArray[np.int64]) -> NDArray[np.int32]:
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _describe(
-    cells: NDArray[np.int32], x: Array, y: Array, z: Array, m: Array, e: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Return each cell's centre of mass, radius about it, softening and moments."""
+    cells: NDArray[np.int32], x: Array, y: Array, z: Array, m: Array
+) -> tuple[Array, Array, Array]:
+    """Return each cell's centre of mass, radius about it and moments."""
     size = cells.shape[0]
-    centre, radius, soft = np.empty((size, 3)), np.empty(size), np.empty(size)
+    centre, radius = np.empty((size, 3)), np.empty(size)
     moments, work = np.zeros((size, TERMS)), np.empty(TERMS)
     for c in range(size):
-        mass = cx = cy = cz = squares = 0.0
+        mass = cx = cy = cz = 0.0
         for i in range(cells[c, 0], cells[c, 1]):
             mass += m[i]
             cx += m[i] * x[i]
             cy += m[i] * y[i]
             cz += m[i] * z[i]
-            squares += m[i] * e[i]
         cx, cy, cz = cx / mass, cy / mass, cz / mass
         reach = 0.0
         for i in range(cells[c, 0], cells[c, 1]):
             reach = max(reach, (x[i] - cx) ** 2 + (y[i] - cy) ** 2 + (z[i] - cz) ** 2)
         centre[c, 0], centre[c, 1], centre[c, 2] = cx, cy, cz
-        radius[c], soft[c] = np.sqrt(reach), squares / mass
+        radius[c] = np.sqrt(reach)
     for c in range(size - 1, -1, -1):
         cx, cy, cz = centre[c]
         left = cells[c, 2]
@@ -154,13 +153,13 @@ def _describe(
             for child in range(left, left + 2):
                 px, py, pz = centre[child]
                 add_moved_moments(moments[child], px - cx, py - cy, pz - cz, moments[c], work)
-    return centre, radius, soft, moments
+    return centre, radius, moments
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _add_near(
     pairs: NDArray[np.int32], cells: NDArray[np.int32], centre: Array,
-    x: Array, y: Array, z: Array, m: Array, e: Array, force: Array, psi: Array,
+    x: Array, y: Array, z: Array, m: Array, square: float, force: Array, psi: Array,
 ) -> None:  # fmt: skip
     """Add the pull between the bodies of the listed pairs of cells, in both directions.
 
@@ -184,8 +183,8 @@ def _add_near(
             source[fill[b]] = a
             fill[b] += 1
     xs, ys, zs = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
-    ms, es = np.empty(n, np.float32), np.empty(n, np.float32)
-    one = np.float32(1.0)
+    ms = np.empty(n, np.float32)
+    one, soft = np.float32(1.0), np.float32(square)
     for c in range(cells.shape[0]):
         if first[c] == first[c + 1]:
             continue
@@ -200,15 +199,13 @@ def _add_near(
                 ys[count + j - start] = y[j] - cy
                 zs[count + j - start] = z[j] - cz
                 ms[count + j - start] = m[j]
-                es[count + j - start] = e[j]
             count += end - start
         for i in range(cells[c, 0], cells[c, 1]):
             xi, yi, zi = np.float32(x[i] - cx), np.float32(y[i] - cy), np.float32(z[i] - cz)
-            ei = np.float32(e[i])
             sx = sy = sz = sp = np.float32(0.0)
             for j in range(count):
                 dx, dy, dz = xs[j] - xi, ys[j] - yi, zs[j] - zi
-                w = one / np.sqrt(dx * dx + dy * dy + dz * dz + ei + es[j])
+                w = one / np.sqrt(dx * dx + dy * dy + dz * dz + soft)
                 wm = w * ms[j]
                 sp += wm
                 wm *= w * w
@@ -218,7 +215,7 @@ def _add_near(
             force[i, 0] += sx
             force[i, 1] += sy
             force[i, 2] += sz
-            psi[i] += sp - own * m[i] / np.sqrt(2.0 * e[i])
+            psi[i] += sp - own * m[i] / np.sqrt(square)
 
 
 @njit(cache=True)
@@ -287,7 +284,7 @@ def _walk(
 
 @njit(cache=True)
 def _gravity(
-    position: Array, mass: Array, half_square: Array, theta: float
+    position: Array, mass: Array, square: float, theta: float
 ) -> tuple[Array, Array]:
     """Return gradient and value of sum_j m_j K_ij; see `gravity`."""
     n = position.shape[0]
@@ -297,12 +294,12 @@ def _gravity(
     x, y, z = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         x[i], y[i], z[i] = position[order[i]]
-    m, e = mass[order], half_square[order]
-    centre, radius, soft, moments = _describe(cells, x, y, z, m, e)
+    m = mass[order]
+    centre, radius, moments = _describe(cells, x, y, z, m)
     near, far = _walk(cells, centre, radius, theta)
     field, force, psi = np.zeros(moments.shape), np.zeros((n, 3)), np.zeros(n)
-    add_far_pairs(far, centre, soft, moments, field)
-    _add_near(near, cells, centre, x, y, z, m, e, force, psi)
+    add_far_pairs(far, centre, square, moments, field)
+    _add_near(near, cells, centre, x, y, z, m, square, force, psi)
     acceleration, potential = np.empty((n, 3)), np.empty(n)
     at_body, work = np.empty(4), np.empty(TERMS)
     for c in range(cells.shape[0]):
@@ -323,17 +320,17 @@ def _gravity(
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _direct(position: Array, mass: Array, half_square: Array) -> tuple[Array, Array]:
+def _direct(position: Array, mass: Array, square: float) -> tuple[Array, Array]:
     """Return the same as `_gravity`, by summing over all pairs."""
     n = position.shape[0]
     x, y, z = position[:, 0].copy(), position[:, 1].copy(), position[:, 2].copy()
     acceleration, potential = np.empty((n, 3)), np.empty(n)
     for i in range(n):
-        xi, yi, zi, ei = x[i], y[i], z[i], half_square[i]
+        xi, yi, zi = x[i], y[i], z[i]
         sx = sy = sz = sp = 0.0
         for j in range(n):
             dx, dy, dz = x[j] - xi, y[j] - yi, z[j] - zi
-            w2 = 1.0 / (dx * dx + dy * dy + dz * dz + ei + half_square[j])
+            w2 = 1.0 / (dx * dx + dy * dy + dz * dz + square)
             w = np.sqrt(w2) * mass[j]
             sp += w
             w *= w2
@@ -341,12 +338,12 @@ def _direct(position: Array, mass: Array, half_square: Array) -> tuple[Array, Ar
             sy += w * dy
             sz += w * dz
         acceleration[i] = sx, sy, sz
-        potential[i] = sp - mass[i] / np.sqrt(2.0 * ei)
+        potential[i] = sp - mass[i] / np.sqrt(square)
     return acceleration, potential
 
 
 def gravity(
-    position: Array, mass: Array, softening: Array, theta: float = 0.5
+    position: Array, mass: Array, softening_kpc: float, theta: float = 0.85
 ) -> tuple[Array, Array]:
     """Return acceleration and potential of softened bodies by the fast multipole method.
 
@@ -356,8 +353,8 @@ def gravity(
         Positions in kpc.
     mass : array (N,)
         Masses in 1e10 Msun, positive.
-    softening : array (N,)
-        Plummer softening length of each body in kpc, positive.
+    softening_kpc : float
+        Plummer softening length.
     theta : float
         Opening criterion: two cells are far if the sum of their radii is below
         `theta` times their distance.
@@ -369,16 +366,16 @@ def gravity(
     potential : array (N,)
         In kpc^2 / Gyr^2, without the body's own contribution.
     """
-    acceleration, potential = _gravity(position, mass, 0.5 * softening**2, theta)
+    acceleration, potential = _gravity(position, mass, softening_kpc**2, theta)
     return G * acceleration, -G * potential
 
 
-def direct_gravity(position: Array, mass: Array, softening: Array) -> tuple[Array, Array]:
+def direct_gravity(position: Array, mass: Array, softening_kpc: float) -> tuple[Array, Array]:
     """Return acceleration and potential by direct summation; see `gravity`.
 
     Parameters
     ----------
-    position, mass, softening : array
+    position, mass, softening_kpc
         As in `gravity`.
 
     Returns
@@ -388,5 +385,5 @@ def direct_gravity(position: Array, mass: Array, softening: Array) -> tuple[Arra
     potential : array (N,)
         In kpc^2 / Gyr^2.
     """
-    acceleration, potential = _direct(position, mass, 0.5 * softening**2)
+    acceleration, potential = _direct(position, mass, softening_kpc**2)
     return G * acceleration, -G * potential

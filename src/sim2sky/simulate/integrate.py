@@ -98,6 +98,7 @@ def core_centre(position: Array) -> Array:
 def integrate(
     bodies: Bodies,
     *,
+    softening_kpc: float,
     duration_gyr: float,
     interval_gyr: float,
     timestep_gyr: float,
@@ -111,6 +112,8 @@ def integrate(
     ----------
     bodies : Bodies
         Initial conditions; left as they are.
+    softening_kpc : float
+        Softening length.
     duration_gyr, interval_gyr : float
         Length of the run and time between snapshots.
     timestep_gyr : float
@@ -133,28 +136,28 @@ def integrate(
         As soon as a snapshot shows that energy is not conserved.
     """
     position, velocity = bodies.position.copy(), bodies.velocity.copy()
-    mass, softening = bodies.mass, bodies.softening
+    mass = bodies.mass
     cores = core_bodies(bodies)
     steps = int(np.ceil(interval_gyr / timestep_gyr - 1e-9))
     step = interval_gyr / steps
     every = max(round(_TRACK_GYR / step), 1)
     snapshots = round(duration_gyr / interval_gyr)
 
-    start = _conserved(position, velocity, bodies)
+    start = _conserved(position, velocity, mass, softening_kpc)
     drift = np.zeros(2)
-    kept = [_snapshot(position, velocity, bodies, theta)]
+    kept = [_snapshot(position, velocity, bodies, softening_kpc, theta)]
     tracked = [(0.0, _separation(position, cores))]
-    acceleration, _ = gravity(position, mass, softening, theta)
+    acceleration, _ = gravity(position, mass, softening_kpc, theta)
     for done in range(1, snapshots * steps + 1):
         velocity += 0.5 * step * acceleration
         position += step * velocity
-        acceleration, _ = gravity(position, mass, softening, theta)
+        acceleration, _ = gravity(position, mass, softening_kpc, theta)
         velocity += 0.5 * step * acceleration
         if done % every == 0:
             tracked.append((done * step, _separation(position, cores)))
         if done % steps:
             continue
-        now = _conserved(position, velocity, bodies)
+        now = _conserved(position, velocity, mass, softening_kpc)
         energy = abs(now[0] - start[0]) / abs(start[0])
         momentum = np.linalg.norm(now[1] - start[1]) / now[2]
         drift = np.maximum(drift, [energy, momentum])
@@ -166,7 +169,7 @@ def integrate(
                 expected=f"at most {max_energy_drift:g}",
                 fix="lower timestep_gyr or raise softening_kpc",
             )
-        kept.append(_snapshot(position, velocity, bodies, theta))
+        kept.append(_snapshot(position, velocity, bodies, softening_kpc, theta))
     fields = [np.stack(parts) for parts in zip(*kept, strict=True)]
     time, separation = np.array(tracked).T
     return Track(
@@ -203,21 +206,23 @@ def _separation(position: Array, cores: list[NDArray[np.intp]]) -> float:
     return float(np.linalg.norm(first - second))
 
 
-def _conserved(position: Array, velocity: Array, bodies: Bodies) -> tuple[float, Array, float]:
+def _conserved(
+    position: Array, velocity: Array, mass: Array, softening_kpc: float
+) -> tuple[float, Array, float]:
     """Return total energy, total momentum and the sum of the bodies' absolute momenta."""
-    _, potential = direct_gravity(position, bodies.mass, bodies.softening)
+    _, potential = direct_gravity(position, mass, softening_kpc)
     speed2 = (velocity**2).sum(axis=1)
-    energy = 0.5 * (bodies.mass * (speed2 + potential)).sum()
-    momentum = (bodies.mass[:, None] * velocity).sum(axis=0)
-    return float(energy), momentum, float((bodies.mass * np.sqrt(speed2)).sum())
+    energy = 0.5 * (mass * (speed2 + potential)).sum()
+    momentum = (mass[:, None] * velocity).sum(axis=0)
+    return float(energy), momentum, float((mass * np.sqrt(speed2)).sum())
 
 
 def _snapshot(
-    position: Array, velocity: Array, bodies: Bodies, theta: float
+    position: Array, velocity: Array, bodies: Bodies, softening_kpc: float, theta: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return position, velocity and own galaxy's potential of all bodies."""
     potential = np.empty(len(bodies), np.float32)
     for galaxy in np.unique(bodies.galaxy):
         own = bodies.galaxy == galaxy
-        potential[own] = gravity(position[own], bodies.mass[own], bodies.softening[own], theta)[1]
+        potential[own] = gravity(position[own], bodies.mass[own], softening_kpc, theta)[1]
     return position.astype(np.float32), velocity.astype(np.float32), potential

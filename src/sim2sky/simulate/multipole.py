@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-ORDER = 3
+ORDER = 4
 """Total order P of the expansions."""
 
 Array = NDArray[np.float64]
@@ -64,6 +64,7 @@ _DEGREE = np.array([sum(n) for n in _INDICES], np.int32)
 # a cell's dipole about its centre of mass vanishes
 _FAR = _SUMS[_DEGREE[_SUMS[:, 1]] != 1]
 _SIGN = np.where(_DEGREE % 2, -1.0, 1.0).astype(np.float32)
+_INVERSE = 1.0 / np.arange(1, ORDER + 1)
 _BLOCK = 64
 
 
@@ -74,7 +75,7 @@ def _powers(x: float, y: float, z: float, out: Array) -> None:
     for t in range(_RECURSION.shape[0]):
         axis = _RECURSION[t, 1]
         step = x if axis == 0 else (y if axis == 1 else z)
-        out[_RECURSION[t, 0]] = out[_RECURSION[t, 2]] * step / (_RECURSION[t, 4] + 1)
+        out[_RECURSION[t, 0]] = out[_RECURSION[t, 2]] * step * _INVERSE[_RECURSION[t, 4]]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -110,7 +111,7 @@ def add_moved_field(field: Array, x: float, y: float, z: float, out: Array, work
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def add_far_pairs(
-    pairs: NDArray[np.int32], centre: Array, softening: Array, moments: Array, field: Array
+    pairs: NDArray[np.int32], centre: Array, square: float, moments: Array, field: Array
 ) -> None:
     """Add the mutual expansions of the listed pairs of cells to their fields.
 
@@ -124,8 +125,8 @@ def add_far_pairs(
         Numbers of cells.
     centre : array (C, 3)
         Centres of mass.
-    softening : array (C,)
-        Mean of half the squared softening length of the cell's bodies.
+    square : float
+        Squared softening length.
     moments, field : array (C, TERMS)
         Expansions; `field` is changed.
     """
@@ -136,19 +137,19 @@ def add_far_pairs(
     second = np.empty((TERMS, _BLOCK), np.float32)
     on_first = np.empty((TERMS, _BLOCK), np.float32)
     on_second = np.empty((TERMS, _BLOCK), np.float32)
+    soft = np.float32(square)
     for begin in range(0, pairs.shape[0], _BLOCK):
         count = min(_BLOCK, pairs.shape[0] - begin)
         for i in range(count):
             a, b = pairs[begin + i, 0], pairs[begin + i, 1]
             for k in range(3):
                 distance[k, i] = centre[a, k] - centre[b, k]
-            on_first[0, i] = softening[a] + softening[b]
             for n in range(TERMS):
                 first[n, i] = moments[a, n]
                 second[n, i] = moments[b, n]
         for i in range(count):
-            square = distance[0, i] ** 2 + distance[1, i] ** 2 + distance[2, i] ** 2
-            inverse = np.float32(1.0) / (square + on_first[0, i])
+            rx, ry, rz = distance[0, i], distance[1, i], distance[2, i]
+            inverse = np.float32(1.0) / (rx * rx + ry * ry + rz * rz + soft)
             value = np.sqrt(inverse)
             for m in range(ORDER + 1):
                 derivative[m, 0, i] = value

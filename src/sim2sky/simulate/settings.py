@@ -19,9 +19,9 @@ class SuiteSettings(Settings):
     batch_size: int = Field(4, ge=1, description="systems simulated in one job")
     star_particles: int = Field(5500, ge=100, description="star particles of every system")
     halo_particles: int = Field(3000, ge=100, description="dark-matter particles of every system")
-    softening_kpc: float = Field(0.5, gt=0, description="softening length of star particles")
+    softening_kpc: float = Field(0.5, gt=0, description="softening length of all particles")
     timestep_gyr: float = Field(0.0025, gt=0, description="step of the leapfrog integrator")
-    duration_gyr: float = Field(2.4, gt=0, description="length of the encounters' runs")
+    duration_gyr: float = Field(2.0, gt=0, description="length of the encounters' runs")
     isolated_duration_gyr: float = Field(
         0.8,
         gt=0,
@@ -35,15 +35,15 @@ class SuiteSettings(Settings):
     mass_ratio_max: float = Field(
         1.0, gt=0, le=1, description="largest stellar mass ratio of an encounter"
     )
-    separation_kpc: float = Field(50.0, gt=0, description="distance at the start of an encounter")
+    separation_kpc: float = Field(45.0, gt=0, description="distance at the start of an encounter")
     pericentre_min_kpc: float = Field(
         1.0, gt=0, description="smallest distance of closest approach, as aimed at"
     )
     pericentre_max_kpc: float = Field(
-        7.0, gt=0, description="largest distance of closest approach, as aimed at"
+        6.0, gt=0, description="largest distance of closest approach, as aimed at"
     )
     binding_max: float = Field(
-        0.4,
+        0.5,
         ge=0,
         lt=1,
         description="largest binding energy of an orbit in units of the pair's interaction "
@@ -52,7 +52,7 @@ class SuiteSettings(Settings):
     coalescence_kpc: float = Field(
         1.5, gt=0, description="two cores that stay nearer than this have coalesced"
     )
-    theta: float = Field(0.5, gt=0, lt=1, description="opening criterion of the multipole forces")
+    theta: float = Field(0.85, gt=0, lt=1, description="opening criterion of the multipole forces")
     max_energy_drift: float = Field(
         0.01, gt=0, description="relative change of total energy that fails a run"
     )

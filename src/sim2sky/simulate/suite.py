@@ -171,8 +171,8 @@ def make_system(system: System, settings: SuiteSettings) -> tuple[Bodies, dict[s
         for model, (stars, halo) in zip(models, counts, strict=True)
     ]
     grid = radial_grid(0.05, 600.0)
-    softening = 2 * (settings.softening_kpc,)
-    energy = interaction_energy(pair[1], grid, potential_table(models[0], grid, softening))
+    first = potential_table(models[0], grid, settings.softening_kpc)
+    energy = interaction_energy(pair[1], grid, first)
     masses = tuple(float(galaxy.mass.sum()) for galaxy in pair)
     apart, approach = launch(energy, masses, settings.separation_kpc, pericentre, binding)
     for galaxy, share in zip(pair, (-masses[1], masses[0]), strict=True):
@@ -221,6 +221,7 @@ def run_system(system: System, settings: SuiteSettings) -> tuple[Bodies, Track, 
     pair = system.kind == "encounter"
     track = integrate(
         bodies,
+        softening_kpc=settings.softening_kpc,
         duration_gyr=settings.duration_gyr if pair else settings.isolated_duration_gyr,
         interval_gyr=settings.snapshot_interval_gyr,
         timestep_gyr=settings.timestep_gyr,
