@@ -27,6 +27,7 @@ _IDS = (
     "SubfindID",
 )
 _SUBFIND_IDS_PER_SNAPSHOT = 10**10
+_DECIMALS = 6  # of times [Gyr]
 
 HISTORY_COLUMNS = {
     "root_id": -1,
@@ -257,14 +258,16 @@ def _nearest_events(
             nodes.snapshot[future["row"].to_numpy()],
         ),
     )
+    # rounded, so that a merger at the very edge of a window is on one side on every machine
+    end = time_gyr[nodes.root[future["row"]]]
     return pd.DataFrame(
         {
-            "past_gyr": past["event_gyr"] - past["time_gyr"],
+            "past_gyr": (past["event_gyr"] - past["time_gyr"]).round(_DECIMALS),
             "past_ratio": past["ratio"],
-            "future_gyr": future["event_gyr"] - future["time_gyr"],
+            "future_gyr": (future["event_gyr"] - future["time_gyr"]).round(_DECIMALS),
             "future_ratio": future["ratio"],
             "partner_id": np.where(partner >= 0, nodes.subfind_id[partner], -1),
-            "future_known_gyr": time_gyr[nodes.root[future["row"]]] - future["time_gyr"],
+            "future_known_gyr": (end - future["time_gyr"]).round(_DECIMALS),
         }
     )
 

@@ -8,17 +8,22 @@ from sim2sky.select.settings import SelectSettings
 NON_MERGER, MERGER, UNKNOWN = 0, 1, -1
 
 
-def label_galaxies(histories: pd.DataFrame, settings: SelectSettings) -> pd.DataFrame:
+def label_galaxies(
+    histories: pd.DataFrame, has_companion: pd.Series, settings: SelectSettings
+) -> pd.DataFrame:
     """Return label, stage and nearest merger of each galaxy.
 
     A merger has a qualifying event within the window (default +-0.25 Gyr as is usual in
     the literature); with one on either side the nearer counts. Without one in the window
-    but one within the gap, or with the tree ending within it, a galaxy is "unclear".
+    but one within the gap a galaxy is "unclear", as is one with a companion where the tree
+    ends within the gap: they may merge after it.
 
     Parameters
     ----------
     histories : pandas.DataFrame
         As of `MergerTree.histories`.
+    has_companion : pandas.Series of bool
+        Whether another galaxy near it has a stellar mass that makes it count.
     settings : SelectSettings
         Window and gap.
 
@@ -36,7 +41,7 @@ def label_galaxies(histories: pd.DataFrame, settings: SelectSettings) -> pd.Data
     unclear = (future < settings.clear_gap_gyr) | (-past < settings.clear_gap_gyr)
     if not settings.assume_no_merger_after_end:
         end = histories["future_known_gyr"].to_numpy()
-        unclear |= np.isnan(future) & (end < settings.clear_gap_gyr)
+        unclear |= has_companion.to_numpy() & np.isnan(future) & (end < settings.clear_gap_gyr)
     known = (histories["root_id"] >= 0).to_numpy() & histories["complete"].to_numpy(dtype=bool)
     stage = np.select(
         [~known, pre, post, unclear, past < 0],

@@ -18,7 +18,7 @@ def add_projections(
     Parameters
     ----------
     table : pandas.DataFrame
-        The sample.
+        The sample, with a column ``has_companion``.
     n_rows : int
         Projections wanted.
     mass_ratio_min : float
@@ -31,8 +31,8 @@ def add_projections(
     pandas.DataFrame
         Old rows, then the new ones, of which there may be fewer than wanted.
     """
-    # a galaxy that awaits a merger has a companion in the picture already
-    single = table[(table["label"] == 0) & ~(table["time_to_merger"] > 0)]
+    # a galaxy with a companion is not alone in its picture already
+    single = table[(table["label"] == 0) & ~table["has_companion"]]
     single = single.sort_values(["stellar_mass", "subhalo_id"], ascending=[False, True])
     single = single.drop_duplicates(["snapshot", "system_id"])
     random = generator("select", "projections", seed=seed)

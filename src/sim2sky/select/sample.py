@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.readers import Flag, Simulation
 from sim2sky.readers.tree import HISTORY_COLUMNS
 from sim2sky.select.balance import balance_classes, cap_systems
+from sim2sky.select.companions import find_companions
 from sim2sky.select.labels import MERGER, NON_MERGER, UNKNOWN, label_galaxies
 from sim2sky.select.projections import add_projections
 from sim2sky.select.settings import SelectSettings
@@ -76,11 +79,14 @@ def select_galaxies(
             )
     else:
         histories = tree.histories(galaxies, settings.mass_ratio_min)
-    table = pd.concat([galaxies, label_galaxies(histories, settings)], axis=1)
+    table = pd.concat(
+        [galaxies, label_galaxies(histories, galaxies["has_companion"], settings)], axis=1
+    )
     table["system_id"] = _system_ids(table, histories["root_id"].to_numpy())
     if not settings.secondaries:
-        table = table[~_is_secondary(galaxies, histories["partner_id"].to_numpy())]
-        cuts["not the lesser of a coming merger (secondaries)"] = len(table)
+        awaits = _awaits_greater(galaxies, histories["partner_id"].to_numpy())
+        table = table[~(awaits | table["is_lesser"])]
+        cuts["not the lesser of a pair (secondaries)"] = len(table)
     table = table.reset_index(drop=True)
     _check_classes(table, settings, where, cuts)
 
@@ -133,7 +139,7 @@ def _massive_galaxies(
         f"min_star_particles {settings.min_star_particles}",
     )
     cuts = dict.fromkeys(names, 0)
-    parts, largest = [], (0.0, 0)
+    parts, heaviest, richest = [], 0.0, 0
     for number in numbers:
         table = simulation.subhalos(number)
         keeps = (
@@ -142,18 +148,23 @@ def _massive_galaxies(
             (table["stellar_mass"] >= settings.min_stellar_mass_msun).to_numpy(),
             (table["n_stars"] >= settings.min_star_particles).to_numpy(),
         )
-        if len(table):
-            largest = (
-                max(largest[0], table["stellar_mass"].max()),
-                max(largest[1], table["n_stars"].max()),
-            )
+        heaviest = max(heaviest, table["stellar_mass"].to_numpy(dtype=float).max(initial=0))
+        richest = max(richest, table["n_stars"].to_numpy(dtype=int).max(initial=0))
         keep = keeps[0]
         for name, passes in zip(names, keeps, strict=True):
             keep = keep & passes
             cuts[name] += int(keep.sum())
-        parts.append(
-            table[keep].assign(snapshot=number, redshift=simulation.header(number).redshift)
+        header = simulation.header(number)
+        # a companion may itself be below the cuts, by the mass ratio
+        heavy = table["stellar_mass"] >= settings.mass_ratio_min * settings.min_stellar_mass_msun
+        companions = find_companions(
+            table[heavy],
+            header.box_size_kpc,
+            settings.companion_distance_kpc,
+            settings.mass_ratio_min,
         )
+        table = table[keep].assign(snapshot=number, redshift=header.redshift)
+        parts.append(table.join(companions))
     galaxies = pd.concat(parts, ignore_index=True)
     if galaxies.empty:
         raise Sim2SkyError(
@@ -161,7 +172,7 @@ def _massive_galaxies(
             where=where,
             got="; ".join(f"{name}: {n}" for name, n in cuts.items()),
             fix=f"relax the first cut that leaves none (the most massive galaxy has "
-            f"{largest[0]:.3g} solar masses, the richest {largest[1]} star particles)",
+            f"{heaviest:.3g} solar masses, the richest {richest} star particles)",
         )
     if settings.observe_at_redshift is not None:
         galaxies["redshift"] = settings.observe_at_redshift
@@ -180,14 +191,25 @@ def _massive_galaxies(
 
 
 def _system_ids(galaxies: pd.DataFrame, root_id: np.ndarray) -> np.ndarray:
-    """Return root descendants, and for galaxies not in a tree a number of their own."""
-    return np.array(
+    """Return one number for all galaxies with one root descendant or in one picture.
+
+    Two galaxies of one friends-of-friends group are in each other's picture whether the
+    tree has them merge or not, so they belong on the same side of a split. The number is
+    the smallest root descendant's; a galaxy not in a tree has a number of its own.
+    """
+    ids = np.array(
         [
             root if root >= 0 else _own_id(galaxy)
             for root, galaxy in zip(root_id.tolist(), galaxies["galaxy_id"], strict=True)
         ],
         dtype=np.int64,
     )
+    own = pd.factorize(ids)[0]
+    group = galaxies.groupby(["snapshot", "group_id"]).ngroup().to_numpy() + own.max() + 1
+    n = int(group.max()) + 1
+    graph = coo_array((np.ones(len(own), dtype=bool), (own, group)), shape=(n, n))
+    component = connected_components(graph, directed=False)[1][own]
+    return pd.Series(ids).groupby(component).transform("min").to_numpy()
 
 
 def _own_id(galaxy_id: str) -> int:
@@ -195,7 +217,7 @@ def _own_id(galaxy_id: str) -> int:
     return int.from_bytes(hashlib.sha256(galaxy_id.encode()).digest()[:8], "big") >> 1
 
 
-def _is_secondary(galaxies: pd.DataFrame, partner_id: np.ndarray) -> np.ndarray:
+def _awaits_greater(galaxies: pd.DataFrame, partner_id: np.ndarray) -> np.ndarray:
     """Return where the next merger's other galaxy is in the sample and group, and larger."""
     columns = ["snapshot", "subhalo_id", "group_id", "stellar_mass"]
     own = galaxies[columns].assign(subhalo_id=partner_id)

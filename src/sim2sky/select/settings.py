@@ -34,15 +34,21 @@ class SelectSettings(Settings):
         description="a non-merger has no merger within this time on either side; between the "
         "window and this the label is unclear (-1) [Gyr]",
     )
+    companion_distance_kpc: float = Field(
+        100.0,
+        gt=0,
+        description="another galaxy of the same group and of at least mass_ratio_min is a "
+        "companion within this distance [physical kpc]",
+    )
     assume_no_merger_after_end: bool = Field(
         False,
-        description="whether a galaxy closer than clear_gap_gyr to the tree's last snapshot may "
-        "be a non-merger; else it is unclear, since a merger may follow",
+        description="whether a galaxy with a companion may be a non-merger closer than "
+        "clear_gap_gyr to the tree's last snapshot; else it is unclear: they may merge later",
     )
     secondaries: bool = Field(
         False,
-        description="whether the less massive galaxy of a coming merger gives a row too, though "
-        "it shares its friends-of-friends group, and so the picture, with the other",
+        description="whether the less massive of two companions, or of a coming merger in one "
+        "friends-of-friends group, gives a row too, though the other's picture shows both",
     )
     chance_projections: float = Field(
         0.0,

@@ -10,7 +10,7 @@ from sim2sky.select.settings import SelectSettings
 NAN = np.nan
 
 
-def label(past=NAN, future=NAN, end=5.0, *, root=1, complete=True, **settings):
+def label(past=NAN, future=NAN, end=5.0, *, root=1, complete=True, companion=True, **settings):
     row = HISTORY_COLUMNS | {
         "root_id": root,
         "complete": complete,
@@ -20,7 +20,8 @@ def label(past=NAN, future=NAN, end=5.0, *, root=1, complete=True, **settings):
         "future_ratio": 0.7,
         "future_known_gyr": end,
     }
-    return label_galaxies(pd.DataFrame([row]), SelectSettings(**settings)).iloc[0]
+    histories, companions = pd.DataFrame([row]), pd.Series([companion])
+    return label_galaxies(histories, companions, SelectSettings(**settings)).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,8 @@ def test_windows_are_separate():
 def test_end_of_the_tree_leaves_the_future_open():
     assert label(end=0.3)["stage"] == "unclear"
     assert label(end=0.3, assume_no_merger_after_end=True)["stage"] == "isolated"
+    assert label(end=0.3, companion=False)["stage"] == "isolated"
+    assert label(future=0.3, companion=False)["stage"] == "unclear"
     assert label(end=0.5)["stage"] == "isolated"
     assert label(-0.1, end=0.0)["stage"] == "post"
 

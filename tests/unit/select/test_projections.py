@@ -20,6 +20,7 @@ def sample(n_systems=20, snapshots=(3, 4), spread=0.5):
             "time_to_merger": -4.0,
             "mass_ratio": 0.5,
             "flag": system % 2,
+            "has_companion": False,
         }
         for snapshot in snapshots
         for system in range(n_systems)
@@ -87,7 +88,7 @@ def test_only_lone_non_mergers_are_used():
     old = sample(6, snapshots=(3,), spread=0.0)
     old.loc[0, "label"] = 1
     old.loc[1, "label"] = -1
-    old.loc[2, "time_to_merger"] = 2.0
+    old.loc[2, "has_companion"] = True
     _, pairs = pairs_of(add_projections(old, 10, 0.15, seed=0))
     assert len(pairs) == 1
     assert set(pairs[0]) <= {3, 4, 5}
