@@ -121,8 +121,8 @@ write_config() {
       "SlurmctldLogFile=$STATE/log/slurmctld.log" "SlurmdLogFile=$STATE/log/slurmd.%n.log" \
       MpiDefault=none ReturnToService=2
     # a finished job must stay in squeue for longer than the longest gap between two polls of
-    # Snakemake (180 s), else its end is never seen; 300 is also what most sites have
-    printf '%s\n' MinJobAge=300
+    # Snakemake (180 s), else its end is never seen; tests also look back at a whole run
+    printf '%s\n' MinJobAge=3600
     # start a submitted job at once, and do not wait 30 s for one that ignores SIGTERM
     printf '%s\n' SchedulerParameters=batch_sched_delay=0,sched_min_interval=0 KillWait=5
     write_memory_config "$memory"

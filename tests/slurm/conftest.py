@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -83,7 +84,7 @@ class Running:
     def jobs(self) -> list[SlurmJob]:
         return jobs_of(self.log.read_text())
 
-    def wait_for_job(self, rule: str, state: str = "RUNNING", seconds: float = 120) -> SlurmJob:
+    def wait_for_job(self, rule: str, state: str = "RUNNING", seconds: float = 300) -> SlurmJob:
         """Return the job of a rule once it is in a state."""
 
         def found():
@@ -91,7 +92,7 @@ class Running:
 
         return self.wait_for(found, seconds)[0]
 
-    def wait_for(self, found: Callable, seconds: float = 120):
+    def wait_for(self, found: Callable, seconds: float = 300):
         """Return what `found` returns as soon as it is true."""
         deadline = time.monotonic() + seconds
         while not (result := found()):
@@ -99,7 +100,7 @@ class Running:
             time.sleep(0.5)
         return result
 
-    def finish(self, seconds: float = 240) -> Finished:
+    def finish(self, seconds: float = 3000) -> Finished:
         self.process.wait(timeout=seconds)
         return Finished(self.process.returncode, self.log.read_text())
 
@@ -113,20 +114,28 @@ class Project:
 
     def start(self, *words: str) -> Running:
         log = self.folder.parent / f"{self.folder.name}_{len(self._calls)}.log"
-        # jobs inherit this: they find `snakemake` and `sim2sky` of the environment under test
-        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        # jobs inherit this: they find `snakemake` and `sim2sky` of the environment under test,
+        # and import the copy's own source, whatever happens to the repository meanwhile
+        environment = {
+            **os.environ,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "OMP_NUM_THREADS": "1",
+        }
         with log.open("w") as stream:
             process = subprocess.Popen(
                 [BIN / "snakemake", *words],
                 cwd=self.folder,
-                env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+                env=environment,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
+                # a shell's background job ignores Ctrl-C, and so would this child of it
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         self._calls.append(Running(process, log))
         return self._calls[-1]
 
-    def snakemake(self, *words: str, seconds: float = 240) -> Finished:
+    def snakemake(self, *words: str, seconds: float = 3000) -> Finished:
         return self.start(*words).finish(seconds)
 
     def stop(self) -> None:
@@ -151,26 +160,20 @@ def faults(tmp_path) -> Iterator[Project]:
 
 
 @pytest.fixture(scope="module")
-def project_copy(tmp_path_factory) -> Iterator[Callable[[str], Project]]:
-    """A function that makes a copy of this repository, without results and environment."""
-    projects = []
-
-    def copy(name: str) -> Project:
-        folder = tmp_path_factory.mktemp(name) / "project"
-        names = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split("\0")
-        for file in filter(None, names):
-            if (ROOT / file).exists():
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / file, folder / file, follow_symlinks=False)
-        projects.append(Project(folder))
-        return projects[-1]
-
-    yield copy
-    for project in projects:
-        project.stop()
+def project(tmp_path_factory) -> Iterator[Project]:
+    """A copy of this repository without results and environment."""
+    folder = tmp_path_factory.mktemp("slurm") / "project"
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    project = Project(folder)
+    yield project
+    project.stop()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -22,26 +23,27 @@ SLURM = ("--profile", "slurm")
 
 
 @pytest.fixture(scope="module")
-def local(project_copy):
-    project = project_copy("local")
-    run = project.snakemake(*CALL, "--cores", "2", seconds=900)
+def local(project):
+    """Return the results of this machine alone, put aside."""
+    run = project.snakemake(*CALL, "--cores", "2")
     assert run.returncode == 0, run.output
-    return project
+    shutil.rmtree(project.folder / ".snakemake")
+    return (project.folder / "results").rename(project.folder / "results_local")
 
 
 @pytest.fixture(scope="module")
-def on_slurm(project_copy):
-    project = project_copy("slurm")
-    run = project.snakemake(*CALL, *SLURM, seconds=900)
+def on_slurm(project, local):
+    """Return the call that made the same in the same place as Slurm jobs."""
+    run = project.snakemake(*CALL, *SLURM)
     assert run.returncode == 0, run.output
-    return project, run
+    return run
 
 
 def hdf5_content(path: Path) -> dict:
     content = {}
 
     def visit(name, item):
-        content[name] = {k: np.asarray(v).tobytes() for k, v in item.attrs.items()}
+        content[name] = {k: np.asarray(v).tolist() for k, v in item.attrs.items()}
         if isinstance(item, h5py.Dataset):
             is_text = h5py.check_string_dtype(item.dtype)
             content[name]["values"] = item.asstr()[()].tolist() if is_text else item[()].tobytes()
@@ -74,9 +76,9 @@ def checksums(results: Path) -> dict[str, str]:
     }
 
 
-def test_results_are_the_same_as_on_this_machine(local, on_slurm):
-    here = checksums(local.folder / "results")
-    there = checksums(on_slurm[0].folder / "results")
+def test_results_are_the_same_as_on_this_machine(project, local, on_slurm):
+    here = checksums(local)
+    there = checksums(project.folder / "results")
     assert here.keys() == there.keys()
     assert {suffix for suffix in READERS if any(name.endswith(suffix) for name in here)} == {
         ".h5", ".hdf5", ".parquet", ".json", ".csv", ".png"
@@ -85,7 +87,7 @@ def test_results_are_the_same_as_on_this_machine(local, on_slurm):
 
 
 def test_each_job_ran_once_and_only_training_on_a_gpu(on_slurm):
-    jobs = on_slurm[1].jobs()
+    jobs = on_slurm.jobs()
     assert {job.state for job in jobs} == {"COMPLETED"}
     training = [job for job in jobs if job.rule == "train_model"]
     assert {(job.partition, job.gpus) for job in training} == {("gpu", "gres:gpu:1")}
@@ -93,12 +95,12 @@ def test_each_job_ran_once_and_only_training_on_a_gpu(on_slurm):
     assert others == {("cpu", "N/A")}
 
 
-def test_last_step_ran_on_the_head(on_slurm):
-    assert "figures" not in {job.rule for job in on_slurm[1].jobs()}
-    assert (on_slurm[0].folder / "results/figures/index.html").exists()
+def test_last_step_ran_on_the_head(project, on_slurm):
+    assert "figures" not in {job.rule for job in on_slurm.jobs()}
+    assert (project.folder / "results/figures/index.html").exists()
 
 
-def test_second_call_submits_nothing(on_slurm):
-    run = on_slurm[0].snakemake(*CALL, *SLURM)
+def test_second_call_submits_nothing(project, on_slurm):
+    run = project.snakemake(*CALL, *SLURM)
     assert "Nothing to be done" in run.output
     assert run.jobs() == []

@@ -89,6 +89,9 @@ def select_galaxies(
         cuts["not the lesser of a pair (secondaries)"] = len(table)
     table = table.reset_index(drop=True)
     _check_classes(table, settings, where, cuts)
+    if not settings.keep_unclear:
+        table = table[table["stage"] != "unclear"].reset_index(drop=True)
+        cuts["clearly merging or not (keep_unclear)"] = len(table)
 
     table = cap_systems(table, settings.max_rows_per_system).reset_index(drop=True)
     n_single = int((table["label"] == NON_MERGER).sum())

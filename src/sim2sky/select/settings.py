@@ -40,6 +40,9 @@ class SelectSettings(Settings):
         description="another galaxy of the same group and of at least mass_ratio_min is a "
         "companion within this distance [physical kpc]",
     )
+    keep_unclear: bool = Field(
+        False, description="whether galaxies between merger and non-merger stay, with label -1"
+    )
     assume_no_merger_after_end: bool = Field(
         False,
         description="whether a galaxy with a companion may be a non-merger closer than "

@@ -36,9 +36,11 @@ from sim2sky.simulate.illustris import (
     write_snapshot,
     write_tree,
 )
-from sim2sky.simulate.runs import SystemRun, read_runs
+from sim2sky.simulate.orbits import random_rotation
+from sim2sky.simulate.runs import SystemRun, read_suite
 from sim2sky.simulate.settings import SimulationSettings
 from sim2sky.simulate.stars import Population, populate
+from sim2sky.simulate.suite import halton
 from sim2sky.simulate.tree import Branch, tree_nodes
 
 log = logging.getLogger("sim2sky")
@@ -61,6 +63,7 @@ class System:
     log_mass: float
     place: NDArray[np.float64]  # ckpc/h
     first_id: int
+    turn: NDArray[np.float64]  # rotation (3, 3)
     population: Population
     first_snapshot: int
 
@@ -96,16 +99,7 @@ def assemble(paths: list[Path], settings: SimulationSettings, output: Path) -> N
     Sim2SkyError
         If runs are missing, unreadable or twice there, or reach before the Big Bang.
     """
-    runs = sorted((run for path in paths for run in read_runs(path)), key=lambda r: r.system)
-    numbers = [run.system for run in runs]
-    if numbers != list(range(len(numbers))):
-        raise Sim2SkyError(
-            "the runs are not those of one whole suite",
-            where=", ".join(str(path) for path in paths),
-            got=f"systems {numbers}",
-            expected=f"each of 0 to {max(numbers)} once",
-            fix="give every batch of the suite",
-        )
+    _, runs = read_suite(paths)
     epochs = _epochs(runs, settings)
     systems = _systems(runs, epochs, settings)
     box = float(np.ceil(len(runs) ** (1 / 3)) * _spacing(epochs))
@@ -173,10 +167,13 @@ def _systems(
     side = int(np.ceil(len(runs) ** (1 / 3)))
     clock = np.unique(np.round(np.concatenate([run.time_gyr for run in runs]), 6))
     oldest = epochs[0].age_gyr - settings.first_stars_gyr
+    shift = generator("assemble", "mass", seed=settings.seed).uniform()
     systems, first_id = [], 1
     for run in runs:
-        rng = generator("assemble", "mass", run.system, seed=settings.seed)
-        log_mass = float(rng.uniform(*settings.log_stellar_mass))
+        # consecutive terms cover the range evenly, so that chance gives no kind of system
+        # more mass, and thus more light, than another
+        low, high = settings.log_stellar_mass
+        log_mass = low + (high - low) * ((halton(run.system, 11) + shift) % 1.0)
         cell = np.array(np.unravel_index(run.system, (side, side, side)))
         systems.append(
             System(
@@ -184,6 +181,7 @@ def _systems(
                 log_mass,
                 (cell + 0.5) * _spacing(epochs),
                 first_id,
+                random_rotation(generator("assemble", "turn", run.system, seed=settings.seed)),
                 populate(run, log_mass, oldest, settings),
                 int(np.searchsorted(clock, run.time_gyr[0] - 1e-5)),
             )
@@ -200,7 +198,7 @@ def _spacing(epochs: list[Epoch]) -> float:
 def _particles(system: System, epoch: Epoch, settings: SimulationSettings) -> Particles:
     """Return a system's bodies at a snapshot in TNG's units, in the order of its subhaloes."""
     run, step = system.run, epoch.snapshot - system.first_snapshot
-    size = system.mass_scale ** (1 / 3) * settings.size_factor
+    size = system.mass_scale ** (1 / 3) * settings.length_scale
     speed = size / settings.time_scale * KMS_PER_KPC_GYR
     apart = run.galaxy.max() > 0 and not run.time_gyr[step] >= run.coalescence_time_gyr
     subhalo = run.galaxy.astype(np.int64) * apart
@@ -208,11 +206,14 @@ def _particles(system: System, epoch: Epoch, settings: SimulationSettings) -> Pa
     potential = np.where(apart | (run.galaxy == 0), run.potential[step], 0.0)
     order = np.lexsort((potential, subhalo))
     mass = run.mass * system.mass_scale * HUBBLE
-    position = run.position[step].astype(np.float64) * size * HUBBLE / epoch.scale_factor
+    position, velocity = (
+        vectors[step].astype(np.float64)[order] @ system.turn.T
+        for vectors in (run.position, run.velocity)
+    )
     stars = system.population
     return Particles(
-        position=(position + system.place)[order],
-        velocity=run.velocity[step].astype(np.float64)[order] * speed,
+        position=position * size * HUBBLE / epoch.scale_factor + system.place,
+        velocity=velocity * speed,
         mass=mass[order],
         particle_type=np.where(run.component == HALO, HALO_TYPE, STAR_TYPE)[order],
         subhalo=subhalo[order],

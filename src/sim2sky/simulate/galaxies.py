@@ -146,10 +146,10 @@ def draw_model(kind: str, mass_fraction: float, rng: np.random.Generator) -> Gal
     scale = 2.6 * size * 10.0 ** np.clip(rng.normal(0.0, 0.08), -0.16, 0.16)
     height, q = scale * rng.uniform(0.12, 0.20), rng.uniform(1.3, 1.8)
     bulge, compactness = rng.uniform(0.10, 0.35), rng.uniform(0.20, 0.30)
-    flattening, stretch = rng.uniform(0.45, 1.0), rng.normal(0.0, 0.08)
+    flattening, stretch = rng.uniform(0.45, 1.0), rng.normal(0.0, 0.06)
     halo_mass, halo_scale = mass * rng.uniform(9.0, 13.0), size * rng.uniform(17.0, 22.0)
     if kind == "elliptical":
-        spheroid = 1.5 * size * 10.0 ** np.clip(stretch, -0.16, 0.16)
+        spheroid = 1.5 * size * 10.0 ** np.clip(stretch, -0.10, 0.10)
         return GalaxyModel(
             mass, 1.0, scale, height, q, spheroid, flattening, halo_mass, halo_scale
         )
@@ -177,6 +177,26 @@ def potential_table(model: GalaxyModel, grid: Array, softening_kpc: float) -> Ar
     enclosed = model.spheroid.enclosed(grid) + model.halo.enclosed(grid)
     enclosed += disk_enclosed(model.disk_mass, model.disk_scale_kpc, grid)
     return softened_potential(grid, grid, enclosed, softening_kpc)
+
+
+def shortest_period(model: GalaxyModel, softening_kpc: float) -> float:
+    """Return the period in Gyr of small orbits about a galaxy's centre.
+
+    Parameters
+    ----------
+    model : GalaxyModel
+        The galaxy.
+    softening_kpc : float
+        Softening length of the bodies.
+
+    Returns
+    -------
+    float
+        The shortest period of all circular orbits in the spherically averaged potential.
+    """
+    grid = radial_grid(0.1 * softening_kpc, 30.0 * model.halo_scale_kpc)
+    pull = np.gradient(potential_table(model, grid, softening_kpc), grid)
+    return float(2.0 * np.pi / np.sqrt((pull / grid).max()))
 
 
 def _disk_radial_force(model: GalaxyModel, radius: Array, softening: float) -> Array:
@@ -292,9 +312,7 @@ def realise(
     stars = component != HALO
     mass = np.concatenate([halo_mass, np.full(n_stars, model.stellar_mass / n_stars)])
     if model.flattening < 1.0:
-        _flatten(
-            position, velocity, mass, softening_kpc, component == SPHEROID, model.flattening
-        )
+        _flatten(position, velocity, mass, softening_kpc, component == SPHEROID, model.flattening)
     distance = np.linalg.norm(position, axis=1)
     return Bodies(
         position,

@@ -283,9 +283,7 @@ def _walk(
 
 
 @njit(cache=True)
-def _gravity(
-    position: Array, mass: Array, square: float, theta: float
-) -> tuple[Array, Array]:
+def _gravity(position: Array, mass: Array, square: float, theta: float) -> tuple[Array, Array]:
     """Return gradient and value of sum_j m_j K_ij; see `gravity`."""
     n = position.shape[0]
     keys = _morton_keys(position)

@@ -4,6 +4,7 @@ Units are nominal (kpc, Gyr, 1e10 Msun, kpc/Gyr): a collisionless result may be
 rescaled, which `assemble` does.
 """
 
+import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import atomic_path, hdf5_dataset, open_hdf5
+from sim2sky.settings import parse_settings
+from sim2sky.simulate.settings import SuiteSettings
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def write_runs(path: str | Path, runs: list[SystemRun], provenance: dict[str, st
     runs : list of SystemRun
         The systems.
     provenance : dict of str
-        Attributes of the file.
+        Attributes of the file, with the suite's ``settings`` as JSON.
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update(provenance)
@@ -126,3 +129,54 @@ def read_runs(path: str | Path) -> list[SystemRun]:
     if not runs:
         raise Sim2SkyError("no system in the file", where=path)
     return runs
+
+
+def read_suite(paths: list[Path]) -> tuple[SuiteSettings, list[SystemRun]]:
+    """Read all batches of a suite.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Files written by `write_runs`, in any order.
+
+    Returns
+    -------
+    settings : SuiteSettings
+        The suite's.
+    runs : list of SystemRun
+        All its systems in the order of their numbers.
+
+    Raises
+    ------
+    Sim2SkyError
+        If there are no files, they are not of one suite, or a system is missing or twice
+        there.
+    """
+    if not paths:
+        raise Sim2SkyError(
+            "no files of runs", where="assemble", fix="name every file that `simulate` wrote"
+        )
+    texts = []
+    for path in paths:
+        with open_hdf5(path) as file:
+            texts.append(file.attrs.get("settings"))
+        if texts[-1] is None or texts[-1] != texts[0]:
+            raise Sim2SkyError(
+                "not a batch of the same suite",
+                where=path,
+                got=texts[-1] or "no settings",
+                expected=f"the settings of {paths[0]}: {texts[0]}",
+                fix="give the files of one suite only",
+            )
+    settings = parse_settings(SuiteSettings, json.loads(texts[0]), paths[0])
+    runs = sorted((run for path in paths for run in read_runs(path)), key=lambda run: run.system)
+    numbers = [int(run.system) for run in runs]
+    if numbers != list(range(settings.n_systems)):
+        raise Sim2SkyError(
+            "the runs are not those of one whole suite",
+            where=", ".join(str(path) for path in paths),
+            got=f"systems {numbers}",
+            expected=f"each of 0 to {settings.n_systems - 1} once",
+            fix="give every batch of the suite once",
+        )
+    return settings, runs

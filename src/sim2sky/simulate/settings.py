@@ -19,8 +19,11 @@ class SuiteSettings(Settings):
     batch_size: int = Field(4, ge=1, description="systems simulated in one job")
     star_particles: int = Field(5500, ge=100, description="star particles of every system")
     halo_particles: int = Field(3000, ge=100, description="dark-matter particles of every system")
-    softening_kpc: float = Field(0.5, gt=0, description="softening length of all particles")
-    timestep_gyr: float = Field(0.0025, gt=0, description="step of the leapfrog integrator")
+    softening_kpc: float = Field(0.6, gt=0, description="softening length of all particles")
+    timestep_gyr: float = Field(0.0025, gt=0, description="longest step of the integrator")
+    steps_per_orbit: float = Field(
+        10.0, gt=0, description="steps at least in the shortest orbit of a system's galaxies"
+    )
     duration_gyr: float = Field(2.0, gt=0, description="length of the encounters' runs")
     isolated_duration_gyr: float = Field(
         0.8,
@@ -50,7 +53,7 @@ class SuiteSettings(Settings):
         "energy at the start; 0 is parabolic",
     )
     coalescence_kpc: float = Field(
-        1.5, gt=0, description="two cores that stay nearer than this have coalesced"
+        2.0, gt=0, description="two cores that stay nearer than this have coalesced"
     )
     theta: float = Field(0.85, gt=0, lt=1, description="opening criterion of the multipole forces")
     max_energy_drift: float = Field(
@@ -92,9 +95,11 @@ class SimulationSettings(Settings):
         "whatever its kind, so that luminosity does not tell the label",
     )
     size_factor: float = Field(
-        1.0,
+        0.65,
         gt=0,
-        description="factor on all lengths; times go with its power 1.5, as gravity asks",
+        description="half-mass radius of a disk galaxy of 5e10 Msun over the half-light radius "
+        "8.9 (1+z)^-0.75 kpc of van der Wel et al. (2014); times go with its power 1.5, as "
+        "gravity asks",
     )
     first_stars_gyr: float = Field(
         0.5, gt=0, description="age of the Universe when the oldest stars formed"
@@ -118,6 +123,15 @@ class SimulationSettings(Settings):
     seed: int = Field(0, ge=0, description="seed of masses and stellar populations")
 
     @property
+    def length_scale(self) -> float:
+        """Physical over nominal length for a system of 5e10 Msun.
+
+        The isolated disks' nominal half-mass radius is 3.6 kpc; the relation of late types
+        at the final redshift is that of van der Wel et al. (2014, ApJ 788, 28, section 5).
+        """
+        return self.size_factor * 8.9 * (1.0 + self.redshift_final) ** -0.75 / 3.6
+
+    @property
     def time_scale(self) -> float:
         """Physical over nominal time."""
-        return self.size_factor**1.5
+        return self.length_scale**1.5

@@ -1,4 +1,4 @@
-"""The systems of a suite and the files that hold their runs."""
+"""The systems of a suite: what collides with what, on which orbit."""
 
 import logging
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from sim2sky.errors import Sim2SkyError
 from sim2sky.seeding import generator
 from sim2sky.simulate.eddington import radial_grid
-from sim2sky.simulate.galaxies import Bodies, draw_model, potential_table, realise
+from sim2sky.simulate.galaxies import Bodies, draw_model, potential_table, realise, shortest_period
 from sim2sky.simulate.integrate import Track, coalescence_time, integrate
 from sim2sky.simulate.orbits import interaction_energy, launch, random_rotation
 from sim2sky.simulate.runs import SystemRun
@@ -136,7 +136,7 @@ def make_system(system: System, settings: SuiteSettings) -> tuple[Bodies, dict[s
         About the centre of mass, orbit in the x-y plane.
     about : dict
         ``morphology`` of primary and secondary, ``mass_ratio`` (NaN if isolated),
-        ``pericentre_kpc``, ``binding`` and ``orbital_energy``.
+        ``pericentre_kpc``, ``binding`` and ``period_gyr``, the shortest orbital period.
     """
     rng = generator("simulate", system.kind, system.index, seed=settings.seed)
     if system.kind != "encounter":
@@ -150,6 +150,7 @@ def make_system(system: System, settings: SuiteSettings) -> tuple[Bodies, dict[s
             "mass_ratio": nothing,
             "pericentre_kpc": nothing,
             "binding": nothing,
+            "period_gyr": shortest_period(model, settings.softening_kpc),
         }
     low, high = np.log([settings.mass_ratio_min, settings.mass_ratio_max])
     ratio = float(np.exp(high - (high - low) * halton(system.index, 2)))
@@ -188,6 +189,7 @@ def make_system(system: System, settings: SuiteSettings) -> tuple[Bodies, dict[s
         "mass_ratio": ratio,
         "pericentre_kpc": pericentre,
         "binding": binding,
+        "period_gyr": min(shortest_period(model, settings.softening_kpc) for model in models),
     }
 
 
@@ -208,8 +210,8 @@ def run_system(system: System, settings: SuiteSettings) -> tuple[Bodies, Track, 
     track : Track
         The run.
     about : dict
-        As `make_system`, and ``energy_drift``, ``momentum_drift`` and
-        ``coalescence_gyr`` (NaN if it does not happen).
+        As `make_system`, without the period, and ``energy_drift``, ``momentum_drift``
+        and ``coalescence_gyr`` (NaN if it does not happen).
 
     Raises
     ------
@@ -219,12 +221,13 @@ def run_system(system: System, settings: SuiteSettings) -> tuple[Bodies, Track, 
     began = perf_counter()
     bodies, about = make_system(system, settings)
     pair = system.kind == "encounter"
+    step = min(settings.timestep_gyr, about.pop("period_gyr") / settings.steps_per_orbit)
     track = integrate(
         bodies,
         softening_kpc=settings.softening_kpc,
         duration_gyr=settings.duration_gyr if pair else settings.isolated_duration_gyr,
         interval_gyr=settings.snapshot_interval_gyr,
-        timestep_gyr=settings.timestep_gyr,
+        timestep_gyr=step,
         theta=settings.theta,
         max_energy_drift=settings.max_energy_drift,
         name=f"system {system.number} ({system.kind} {system.index})",
@@ -263,7 +266,8 @@ def simulate_batch(settings: SuiteSettings, batch: int) -> list[SystemRun]:
     -------
     list of SystemRun
         On the suite's clock, whose end all runs share: isolated galaxies, which run
-        shorter, come in late.
+        shorter, come in late. The initial conditions themselves are left out, since an
+        interval later they have mixed to a better equilibrium.
 
     Raises
     ------
@@ -282,10 +286,10 @@ def simulate_batch(settings: SuiteSettings, batch: int) -> list[SystemRun]:
                 coalescence_time_gyr=start + about["coalescence_gyr"],
                 energy_drift=about["energy_drift"],
                 momentum_drift=about["momentum_drift"],
-                time_gyr=start + track.time_gyr,
-                position=track.position,
-                velocity=track.velocity,
-                potential=track.potential,
+                time_gyr=start + track.time_gyr[1:],
+                position=track.position[1:],
+                velocity=track.velocity[1:],
+                potential=track.potential[1:],
                 mass=bodies.mass,
                 component=bodies.component,
                 galaxy=bodies.galaxy,

@@ -17,7 +17,9 @@ LOW = {"min_star_particles": 5, "min_stellar_mass_msun": 1e9}
 
 
 def run(simulation, **settings):
-    return select_galaxies(simulation, SelectSettings(**(LOW | settings)), where="made")
+    return select_galaxies(
+        simulation, SelectSettings(**(LOW | {"keep_unclear": True} | settings)), where="made"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +247,10 @@ def test_command_on_a_real_subbox(real_data, tmp_path):
     assert len(table) == 3
     assert (table["flag"] == int(Flag.MISSING_FILE)).all()
     assert table["system_id"].is_unique
+
+
+def test_unclear_galaxies_are_dropped_by_default(simulation, everything):
+    table, counts = run(simulation, secondaries=True, clear_gap_gyr=0.45, keep_unclear=False)
+    kept = everything[0][everything[0]["stage"] != "unclear"]
+    assert table["galaxy_id"].tolist() == kept["galaxy_id"].tolist()
+    assert counts["cuts"]["clearly merging or not (keep_unclear)"] == len(kept)
