@@ -13,7 +13,7 @@ from sim2sky.select.command import select
 from sim2sky.select.sample import COLUMNS, select_galaxies
 from sim2sky.select.settings import SelectSettings
 
-LOW = {"min_star_particles": 5, "min_stellar_mass_msun": 1e9}
+LOW = {"min_star_particles": 5, "min_stellar_mass_msun": 1e9, "keep_unclear": True}
 
 
 def run(simulation, **settings):
