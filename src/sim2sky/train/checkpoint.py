@@ -74,7 +74,11 @@ def load_checkpoint(path: Path, parts: dict[str, Stateful], digest: str) -> bool
     except Sim2SkyError as error:
         log.info("checkpoint ignored: %s", error)
         return False
-    if not isinstance(content, dict) or content.get("digest") != digest:
+    if (
+        not isinstance(content, dict)
+        or content.get("digest") != digest
+        or content["parts"].keys() != parts.keys()
+    ):
         log.info("checkpoint ignored: %s is of other settings, data or code", path)
         return False
     for name, part in parts.items():

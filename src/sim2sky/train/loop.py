@@ -16,6 +16,7 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.provenance import settings_digest
 from sim2sky.seeding import generator
 from sim2sky.train.adaptation import DomainBatch, build_losses
+from sim2sky.train.adaptation.weighting import WeightedSum
 from sim2sky.train.checkpoint import load_checkpoint, save_checkpoint, termination_awaited
 from sim2sky.train.data import Batches, TrainingData
 from sim2sky.train.networks import build_network
@@ -125,8 +126,9 @@ def train_network(
         if initial_weights is not None:
             adopt_weights(network, initial_weights)
         losses = build_losses(method.losses, network.latent_size, len(data.classes)).to(device)
+        weighted_sum = WeightedSum(method.losses).to(device)
         optimiser = torch.optim.AdamW(
-            [*network.parameters(), *losses.parameters()],
+            [*network.parameters(), *losses.parameters(), *weighted_sum.parameters()],
             lr=settings.learning_rate,
             betas=settings.adam_betas,
             weight_decay=settings.weight_decay,
@@ -153,6 +155,7 @@ def train_network(
         parts = {
             "network": network,
             "losses": losses,
+            "weighted_sum": weighted_sum,
             "optimiser": optimiser,
             "schedule": schedule,
             "progress": progress,
@@ -190,22 +193,21 @@ def train_network(
                     latent, logits = network(images)
 
                     loss_class = cross_entropy(logits[:n_labelled], label, class_weights)
+                    epochs_done = progress.epoch + progress.step / n_steps
+                    share_done = epochs_done / settings.epochs
                     seen = {
                         data.labelled_domain: DomainBatch(
-                            latent[:n_labelled], logits[:n_labelled], label
+                            latent[:n_labelled], logits[:n_labelled], label, share_done
                         ),
-                        other_domain: DomainBatch(latent[n_labelled:], logits[n_labelled:], None),
+                        other_domain: DomainBatch(
+                            latent[n_labelled:], logits[n_labelled:], None, share_done
+                        ),
                     }
                     terms = {
                         name: loss(seen["source"], seen["target"]) for name, loss in losses.items()
                     }
-                    ramp = warmup_factor(
-                        progress.epoch + progress.step / n_steps,
-                        settings.adaptation_warmup_epochs,
-                    )
-                    loss = loss_class + sum(
-                        ramp * weight * terms[name] for name, weight in method.losses.items()
-                    )
+                    ramp = warmup_factor(epochs_done, settings.adaptation_warmup_epochs)
+                    loss = weighted_sum(loss_class, terms, ramp, share_done)
 
                     optimiser.zero_grad(set_to_none=True)
                     loss.backward()
@@ -219,6 +221,7 @@ def train_network(
                         "loss": loss,
                         "loss_class": loss_class,
                         **{f"loss_{name}": term for name, term in terms.items()},
+                        **{f"weight_{k}": v for k, v in weighted_sum.trained_weights().items()},
                         "accuracy": correct,
                     }.items():
                         progress.totals[name] = progress.totals.get(name, 0.0) + value.item()
@@ -226,7 +229,7 @@ def train_network(
                         raise Sim2SkyError(
                             "the loss is no longer a finite number",
                             where=f"{method.name}, epoch {progress.epoch + 1}",
-                            got={name: float(term) for name, term in terms.items()}
+                            got={name: term.item() for name, term in terms.items()}
                             | {"class": loss_class.item()},
                             fix="lower learning_rate or the weights of the losses",
                         )
@@ -332,7 +335,8 @@ def history_row(
         Of the last step.
     means : dict of str to float
         Means over the steps: ``loss``, ``loss_class``, ``loss_<term>``
-        (before its weight) and ``accuracy`` (while training, on augmented images).
+        (before its weight), ``weight_<term>`` (if it is trained) and
+        ``accuracy`` (while training, on augmented images).
     valid_loss, valid_balanced_accuracy : float
         On the validation rows.
     seconds : float

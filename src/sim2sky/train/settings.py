@@ -6,7 +6,11 @@ from pydantic import Field, field_validator, model_validator
 
 from sim2sky.settings import Settings
 
-LossName = Literal["mmd", "mmd_median"]
+LossName = Literal[
+    *("mmd", "mmd_median", "coral", "sinkhorn"),
+    *("dann", "dann_scheduled", "cdan", "cdan_entropy"),
+    *("fisher", "entropy"),
+]
 NetworkName = Literal["deepmerge"]
 
 
@@ -24,10 +28,16 @@ class MethodSettings(Settings):
         description="Pass the images of the other domain through the network together with the "
         "labelled ones, so that BatchNorm sees both.",
     )
-    losses: dict[LossName, float] = Field(
+    losses: dict[LossName, float | Literal["automatic"]] = Field(
         {},
         description="Adaptation losses and their weights against the cross-entropy: mmd "
-        "(19 published kernels) or mmd_median (kernels scaled by the median distance).",
+        "(19 published kernels) or mmd_median (kernels scaled by the median distance), coral "
+        "(covariances), sinkhorn (optimal transport), dann (domain discriminator, constant "
+        "gradient reversal) or dann_scheduled (growing reversal), cdan (discriminator of "
+        "features and predicted classes) or cdan_entropy (confident images count more), fisher "
+        "(compact classes in the labelled domain), entropy (confident predictions in the other). "
+        "A weight that is automatic is trained, as is then that of the cross-entropy, after a "
+        "third of the training without it.",
     )
 
     @model_validator(mode="after")
@@ -43,6 +53,23 @@ METHODS = {
         MethodSettings(name="source_only"),
         MethodSettings(name="adabn", mixed_batches=True),
         MethodSettings(name="mmd", mixed_batches=True, losses={"mmd": 1.0}),
+        # The weights of Ciprijanovic et al. 2021 (MNRAS 506, 677): transfer 1; Fisher 0.01 within
+        # and 1 between classes, of whose ratio 0.01 remains; entropy 0.05.
+        MethodSettings(
+            name="mmd_fisher_entropy",
+            mixed_batches=True,
+            losses={"mmd": 1.0, "fisher": 0.01, "entropy": 0.05},
+        ),
+        MethodSettings(name="dann", mixed_batches=True, losses={"dann": 1.0}),
+        MethodSettings(name="dann_scheduled", mixed_batches=True, losses={"dann_scheduled": 1.0}),
+        MethodSettings(
+            name="dann_fisher_entropy",
+            mixed_batches=True,
+            losses={"dann": 1.0, "fisher": 0.01, "entropy": 0.05},
+        ),
+        MethodSettings(name="coral", mixed_batches=True, losses={"coral": 1.0}),
+        MethodSettings(name="cdan", mixed_batches=True, losses={"cdan": 1.0}),
+        MethodSettings(name="sidda", mixed_batches=True, losses={"sinkhorn": "automatic"}),
         MethodSettings(name="oracle", train_on="target"),
     )
 }

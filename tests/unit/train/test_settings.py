@@ -23,6 +23,13 @@ def test_what_the_methods_see():
         "source_only": ("source", False, {}),
         "adabn": ("source", True, {}),
         "mmd": ("source", True, {"mmd": 1.0}),
+        "mmd_fisher_entropy": ("source", True, {"mmd": 1.0, "fisher": 0.01, "entropy": 0.05}),
+        "dann": ("source", True, {"dann": 1.0}),
+        "dann_scheduled": ("source", True, {"dann_scheduled": 1.0}),
+        "dann_fisher_entropy": ("source", True, {"dann": 1.0, "fisher": 0.01, "entropy": 0.05}),
+        "coral": ("source", True, {"coral": 1.0}),
+        "cdan": ("source", True, {"cdan": 1.0}),
+        "sidda": ("source", True, {"sinkhorn": "automatic"}),
         "oracle": ("target", False, {}),
     }
 
@@ -30,11 +37,15 @@ def test_what_the_methods_see():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"method": "dann2"}, "unknown method; known by name: source_only, adabn, mmd, oracle"),
+        ({"method": "dann2"}, "unknown method; known by name: source_only, adabn, mmd, mmd_f"),
         ({"method": {"name": "m", "losses": {"mmd": 1}}}, "need mixed_batches: true"),
         (
             {"method": {"name": "m", "mixed_batches": True, "losses": {"wgan": 1}}},
-            "'method.losses.wgan.*'mmd' or 'mmd_median'",
+            "'method.losses.wgan.*'mmd', 'mmd_median', 'coral'",
+        ),
+        (
+            {"method": {"name": "m", "mixed_batches": True, "losses": {"mmd": "auto"}}},
+            "'method.losses.mmd.literal.*'automatic'",
         ),
         ({"adam_betas": [0.9, 1.0]}, r"both betas must lie in \[0, 1\)"),
         ({"batchsize": 3}, "unknown key 'batchsize'; known keys: network, method"),

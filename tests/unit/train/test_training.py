@@ -71,7 +71,7 @@ def test_oracle_is_judged_on_the_target(pair, tmp_path):
     assert history["target_valid_balanced_accuracy"].iloc[-1] >= 0.7
 
 
-@pytest.mark.parametrize("method", ["source_only", "adabn", "mmd"])
+@pytest.mark.parametrize("method", ["source_only", "adabn", "mmd_fisher_entropy", "cdan"])
 def test_target_labels_cannot_change_anything(toy, pair, tmp_path, method):
     """Neither wrong labels nor their meaning may reach a method that adapts."""
     expected = train(pair, tmp_path / "true", method=method, selection="source_validation")
@@ -199,7 +199,18 @@ def test_resumed_training_ends_with_the_same_weights(
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
-@pytest.mark.parametrize("change", ["settings", "seed", "data", "damage"])
+@pytest.mark.parametrize("method", ["dann_scheduled", "sidda"])
+def test_parameters_of_the_losses_go_on_too(pair, tmp_path, monkeypatch, method):
+    """A discriminator, its dropout and its schedule; trained weights and their warm-up."""
+    expected = train(pair, tmp_path / "whole", method=method)
+    with monkeypatch.context() as patch:
+        interrupt(patch, 17, sigterm)
+        with pytest.raises(SystemExit):
+            train(pair, tmp_path, method=method)
+    assert same_weights(train(pair, tmp_path, method=method), expected)
+
+
+@pytest.mark.parametrize("change", ["settings", "seed", "data", "parts", "damage"])
 def test_a_checkpoint_of_another_training_is_ignored(
     toy, pair, tmp_path, monkeypatch, caplog, change
 ):
@@ -215,6 +226,10 @@ def test_a_checkpoint_of_another_training_is_ignored(
         seed = 1
     elif change == "data":
         pair = (toy(seed=7).write(tmp_path / "other.h5"), pair[1])
+    elif change == "parts":  # of a version that saved other things
+        content = torch.load(folder / "checkpoint.pt")
+        del content["parts"]["weighted_sum"]
+        torch.save(content, folder / "checkpoint.pt")
     else:
         (folder / "checkpoint.pt").write_bytes(b"\0" * 100)
     with caplog.at_level("INFO", logger="sim2sky"):
@@ -399,5 +414,37 @@ def test_the_gradient_is_zeroed_before_each_step(pair, tmp_path, monkeypatch):
 
 
 def test_all_named_methods_run(pair, tmp_path):
-    for name in METHODS:
-        assert train(pair, tmp_path / name, method=name, epochs=1).method == name
+    for name, method in METHODS.items():
+        assert train(pair, tmp_path / name, method=name, epochs=2).method == name
+        history = pd.read_csv(tmp_path / name / "history.csv")
+        judged = [column for column in history if column.startswith(("loss", "weight"))]
+        assert judged[2:][: len(method.losses)] == [f"loss_{loss}" for loss in method.losses]
+        assert np.isfinite(history[judged]).all(axis=None)
+
+
+def test_automatic_weights_are_trained_after_a_third_and_recorded(pair, tmp_path):
+    train(pair, tmp_path, method="sidda", epochs=6)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history)[2:7] == [
+        *("loss", "loss_class", "loss_sinkhorn", "weight_class", "weight_sinkhorn")
+    ]
+    weights = history[["weight_class", "weight_sinkhorn"]]
+    assert (weights[:2] == 0.5).all(axis=None)
+    assert (weights[3:] != 0.5).all(axis=None)
+    np.testing.assert_allclose(history["loss"][:2], history["loss_class"][:2])
+    # the classes are learned: their weight grows; the domains are apart: theirs shrinks
+    assert weights["weight_class"].iloc[-1] > 0.5 > weights["weight_sinkhorn"].iloc[-1]
+
+
+def test_reversal_grows_with_the_training(pair, tmp_path, monkeypatch):
+    seen = []
+    original = loop.DomainBatch
+
+    def watched(latent, logits, label, progress):
+        seen.append(progress)
+        return original(latent, logits, label, progress)
+
+    monkeypatch.setattr(loop, "DomainBatch", watched)
+    train(pair, tmp_path, method="dann_scheduled", epochs=2)
+    # 5 steps an epoch, both domains
+    np.testing.assert_allclose(seen, np.repeat(np.arange(10) / 10, 2))

@@ -7,11 +7,18 @@ trained along with the network and saved in checkpoints.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
+from sim2sky.train.adaptation.adversarial import DomainAdversarial
+from sim2sky.train.adaptation.cdan import ConditionalDomainAdversarial
+from sim2sky.train.adaptation.coral import CorrelationAlignment
+from sim2sky.train.adaptation.entropy import EntropyMinimisation
+from sim2sky.train.adaptation.fisher import FisherLoss
 from sim2sky.train.adaptation.mmd import MaximumMeanDiscrepancy
+from sim2sky.train.adaptation.sinkhorn import SinkhornDivergence
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,29 @@ class DomainBatch:
         (N,K).
     label : torch.Tensor or None
         (N,) int64, None in the domain whose labels the method must not see.
+    progress : float
+        Share of the training that is done, 0 to 1.
     """
 
     latent: torch.Tensor
     logits: torch.Tensor
     label: torch.Tensor | None
+    progress: float = 1.0
 
 
 LOSSES: dict[str, Callable[[int, int], nn.Module]] = {
     "mmd": lambda latent_size, n_classes: MaximumMeanDiscrepancy("published"),
     "mmd_median": lambda latent_size, n_classes: MaximumMeanDiscrepancy("median"),
+    "coral": lambda latent_size, n_classes: CorrelationAlignment(),
+    "sinkhorn": lambda latent_size, n_classes: SinkhornDivergence(),
+    "dann": lambda latent_size, n_classes: DomainAdversarial(latent_size),
+    "dann_scheduled": lambda latent_size, n_classes: DomainAdversarial(
+        latent_size, scheduled=True
+    ),
+    "cdan": ConditionalDomainAdversarial,
+    "cdan_entropy": partial(ConditionalDomainAdversarial, entropy_conditioning=True),
+    "fisher": FisherLoss,
+    "entropy": lambda latent_size, n_classes: EntropyMinimisation(),
 }
 
 
