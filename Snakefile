@@ -30,6 +30,7 @@ include: "workflow/rules/embed.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/plot.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/check.smk"
 
 
 report: "workflow/report/workflow.rst"

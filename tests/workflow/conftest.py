@@ -36,14 +36,13 @@ class Project:
 
     def planned_rules(self, *words: str) -> set[str]:
         """Return the names of the rules that a dry run would run."""
-        run = self.snakemake("-n", "--quiet", "host", *words)
+        run = self.snakemake(*words, "-n")
         text = run.stdout + run.stderr
-        lines = (line.strip() for line in text.splitlines())
-        return {
-            line.split()[1].rstrip(":")
-            for line in lines
-            if line.startswith(("rule ", "localrule "))
-        }
+        if "job " not in text:
+            assert "Nothing to be done" in text, text
+            return set()
+        table = text.split("\njob ", 1)[1].split("\ntotal ", 1)[0]
+        return {line.split()[0] for line in table.splitlines()[2:]}
 
 
 def copy_project(folder: Path) -> Project:

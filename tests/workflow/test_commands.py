@@ -25,7 +25,7 @@ def test_single_figure_needs_no_other_figure(project):
 def test_slurm_profile_is_found_by_its_name(project):
     run = project.snakemake("--profile", "slurm", "-n")
     assert "train_model" in run.stdout + run.stderr
-    assert "slurm_partition=gpu" in run.stdout + run.stderr
+    assert "Using profiles slurm" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("config", ["full", "survey_images", "test/config"])

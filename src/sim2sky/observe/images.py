@@ -255,7 +255,7 @@ def _labels_of(
         return np.full(len(stems), -1, dtype=np.int8)
     known = read_labels(labels, settings.labels)
     found = np.array([known.get(stem, -1) for stem in stems], dtype=np.int8)
-    for label, name in enumerate(settings.labels.classes):
+    for label, name in enumerate(rule.name for rule in settings.labels.classes):
         log.info("%s: %d images", name, (found == label).sum())
     if (found < 0).all():
         raise Sim2SkyError(

@@ -47,12 +47,13 @@ def read_labels(path: str | Path, rules: LabelRules) -> dict[str, int]:
     if len(repeated):
         raise Sim2SkyError("an identifier is repeated", where=path, got=repeated.iloc[0])
     labels = np.full(len(table), -1)
-    for label, (name, query) in enumerate(rules.classes.items()):
-        rows = _matching_rows(table, query, f"labels.classes.{name}")
+    for label, rule in enumerate(rules.classes):
+        name = rule.name
+        rows = _matching_rows(table, rule.query, f"labels.classes.{name}")
         twice = rows & (labels >= 0)
         if twice.any():
             raise Sim2SkyError(
-                f"a row is both '{list(rules.classes)[labels[twice][0]]}' and '{name}'",
+                f"a row is both '{rules.classes[labels[twice][0]].name}' and '{name}'",
                 where=path,
                 got=table[rules.id_column][twice].iloc[0],
                 fix="make the queries exclude one another",

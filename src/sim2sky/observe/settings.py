@@ -129,14 +129,21 @@ class ObserveSettings(Settings):
         return self
 
 
+class LabelRule(Settings):
+    """One class of a table of votes or measurements."""
+
+    name: str = Field(description="Name of the class, for messages.")
+    query: str = Field(description="pandas query that its rows fulfil.")
+
+
 class LabelRules(Settings):
     """How a table of votes or measurements becomes classes."""
 
     id_column: str = Field(description="Column whose text is the image file's stem.")
-    classes: dict[str, str] = Field(
+    classes: list[LabelRule] = Field(
         min_length=1,
-        description="pandas query for each class, in the order of the labels; "
-        "an image that none matches stays unlabelled (-1).",
+        description="Rule of each class, in the order of `build.classes`; an image that none "
+        "matches stays unlabelled (-1).",
     )
 
 

@@ -16,12 +16,20 @@ DATA = Path(__file__).parents[3] / ".." / "shared/data/surveys"
 GZ2 = DATA / "sdss-gz2-1000"
 MERGER = "t08_odd_feature_a24_merger_weighted_fraction"
 ODD = "t06_odd_a14_yes_debiased"
+
+
+def as_rules(queries):
+    return [{"name": name, "query": query} for name, query in queries.items()]
+
+
 GZ2_RULES = {
     "id_column": "asset_id",
-    "classes": {
-        "non-merger": f"derived_label != 'merger' and not ({MERGER} > 0.5 and {ODD} > 0.2)",
-        "merger": f"{MERGER} > 0.5 and {ODD} > 0.42",
-    },
+    "classes": as_rules(
+        {
+            "non-merger": f"derived_label != 'merger' and not ({MERGER} > 0.5 and {ODD} > 0.2)",
+            "merger": f"{MERGER} > 0.5 and {ODD} > 0.42",
+        }
+    ),
 }
 
 
@@ -96,7 +104,7 @@ def test_border_gives_the_noise(tmp_path):
 
 def test_rules_make_labels_and_leave_the_rest_unlabelled(folder, tmp_path):
     table = write_labels(tmp_path, name=["0", "1", "9"], votes=[0.9, 0.1, 0.9])
-    rules = {"id_column": "name", "classes": {"no": "votes < 0.5", "yes": "votes > 0.5"}}
+    rules = {"id_column": "name", "classes": as_rules({"no": "votes < 0.5", "yes": "votes > 0.5"})}
     stamps = observe_images(folder, table, settings_with(labels=rules))
     assert stamps.columns["label"].tolist() == [1, 0, -1]
 
@@ -112,14 +120,14 @@ def test_rules_make_labels_and_leave_the_rest_unlabelled(folder, tmp_path):
 )
 def test_bad_rules_are_explained(classes, message, folder, tmp_path):
     table = write_labels(tmp_path, name=["0", "1"], votes=[0.9, 0.1])
-    rules = {"id_column": "name", "classes": classes}
+    rules = {"id_column": "name", "classes": as_rules(classes)}
     with pytest.raises(Sim2SkyError, match=message):
         observe_images(folder, table, settings_with(labels=rules))
 
 
 def test_a_table_needs_its_column_and_unique_names(folder, tmp_path):
     table = write_labels(tmp_path, name=["0", "0"], votes=[0.9, 0.1])
-    rules = {"id_column": "name", "classes": {"a": "votes > 0"}}
+    rules = {"id_column": "name", "classes": as_rules({"a": "votes > 0"})}
     with pytest.raises(Sim2SkyError, match="an identifier is repeated; got 0"):
         observe_images(folder, table, settings_with(labels=rules))
     with pytest.raises(Sim2SkyError, match="column 'id' is missing; got name, votes"):
