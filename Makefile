@@ -12,7 +12,7 @@ figures: .venv
 	snakemake --cores all results/figures
 
 test: .venv lint
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile
 
 lint: .venv
 	ruff check .

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("commands")]
+pytestmark = pytest.mark.workflow
 
 
 def test_dry_run_of_the_quickstart_plans_every_stage(project):
@@ -33,7 +33,7 @@ def test_other_configurations_replace_the_quickstart(project, config):
     if config == "survey_images":
         # the user's own folder: any folder will do for a dry run
         (project.folder / "images").mkdir(exist_ok=True)
-        (project.folder / "images" / "labels.csv").touch()
+        (project.folder / "labels.csv").touch()
     rules = project.planned_rules("--configfile", f"config/{config}.yaml")
     assert "train_model" in rules
 

@@ -11,64 +11,14 @@ from sim2sky.errors import Sim2SkyError
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / ".." / "shared" / "data"
-CUTOUT = DATA / "simulations/tng100-1-subhalo-565261/stars_565261.hdf5"
-SUBBOX = DATA / "simulations/tng50-4-subbox0"
 LYING = DATA / "simulations/other-codes/SimSpin_example_IllustrisTNG.hdf5"
 IMAGES = DATA / "surveys/sdss-gz2-1000"
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("run")]
+pytestmark = pytest.mark.workflow
 
 
 def needs(path: Path):
     return pytest.mark.skipif(not path.exists(), reason=f"real data not here: {path.name}")
-
-
-@pytest.fixture(scope="module")
-def with_real_simulations(finished):
-    """The shipped example for a user's own simulations, with the paths of the real files."""
-    config = yaml.safe_load((ROOT / "config/my_simulation.yaml").read_text())
-    config["simulations"]["cutout"]["path"] = str(CUTOUT.resolve())
-    config["simulations"]["subbox"]["path"] = str(SUBBOX.resolve())
-    path = finished.folder / "config/real.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return finished, ("--configfile", "config/test/config.yaml", str(path))
-
-
-@needs(CUTOUT)
-def test_cutout_becomes_a_catalogue(with_real_simulations):
-    project, words = with_real_simulations
-    project.snakemake("results/catalogues/cutout/000.parquet", *words)
-    catalogue = pd.read_parquet(project.folder / "results/catalogues/cutout/000.parquet")
-    assert len(catalogue) == 4  # one galaxy, four views
-    assert catalogue["probability_merger"].between(0, 1).all()
-
-
-@needs(SUBBOX)
-def test_subbox_with_a_missing_file_becomes_a_flagged_catalogue(with_real_simulations):
-    project, words = with_real_simulations
-    project.snakemake("results/catalogues/subbox/000.parquet", *words)
-    galaxies = pd.read_parquet(project.folder / "results/samples/subbox/galaxies.parquet")
-    assert len(galaxies) == 3
-    assert (galaxies["flag"] != 0).all()
-    assert (galaxies["label"] == -1).all()
-    catalogue = pd.read_parquet(project.folder / "results/catalogues/subbox/000.parquet")
-    assert len(catalogue) == 12
-    assert catalogue["probability_merger"].between(0, 1).all()
-
-
-@needs(SUBBOX)
-def test_missing_snapshot_file_stops_the_rule_with_its_name(with_real_simulations):
-    project, words = with_real_simulations
-    path = Path(words[-1])
-    config = yaml.safe_load(path.read_text())
-    config["samples"]["subbox"]["select"]["on_missing"] = "error"
-    strict = path.with_name("strict.yaml")
-    strict.write_text(yaml.safe_dump(config))
-    target = "results/samples/subbox/galaxies.parquet"
-    run = project.snakemake(target, *words[:-1], str(strict), check=False)
-    assert run.returncode != 0
-    assert "snap_2332.7.hdf5" in run.stdout + run.stderr
-    assert not (project.folder / target).exists()
 
 
 @needs(LYING)

@@ -3,7 +3,8 @@
 The method is that of Dehnen (2002, J. Comput. Phys. 179, 27): one tree serves as
 sources and as sinks, pairs of cells interact with each other rather than a
 particle with a cell, and both partners of a pair receive the same Taylor
-coefficients (`multipole`), so that total momentum is conserved to rounding.
+coefficients (`multipole`), so that total momentum is conserved to single-precision
+rounding.
 
 All bodies feel the Plummer-softened kernel ``(|x_i - x_j|**2 + e**2)**-0.5``, in the far
 and in the near field alike. One softening length e for all is a matter of accuracy: a
@@ -122,7 +123,7 @@ def _build(keys: NDArray[np.int64]) -> NDArray[np.int32]:
     return cells[:size].copy()
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _describe(
     cells: NDArray[np.int32], x: Array, y: Array, z: Array, m: Array
 ) -> tuple[Array, Array, Array]:
@@ -229,7 +230,7 @@ def _appended(pairs: NDArray[np.int32], count: int, a: int, b: int) -> NDArray[n
     return pairs
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _walk(
     cells: NDArray[np.int32], centre: Array, radius: Array, theta: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -282,24 +283,13 @@ def _walk(
     return near[:n_near], far[:n_far]
 
 
-@njit(cache=True)
-def _gravity(position: Array, mass: Array, square: float, theta: float) -> tuple[Array, Array]:
-    """Return gradient and value of sum_j m_j K_ij; see `gravity`."""
-    n = position.shape[0]
-    keys = _morton_keys(position)
-    order = np.argsort(keys, kind="mergesort")
-    cells = _build(keys[order])
-    x, y, z = np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
-        x[i], y[i], z[i] = position[order[i]]
-    m = mass[order]
-    centre, radius, moments = _describe(cells, x, y, z, m)
-    near, far = _walk(cells, centre, radius, theta)
-    field, force, psi = np.zeros(moments.shape), np.zeros((n, 3)), np.zeros(n)
-    add_far_pairs(far, centre, square, moments, field)
-    _add_near(near, cells, centre, x, y, z, m, square, force, psi)
-    acceleration, potential = np.empty((n, 3)), np.empty(n)
-    at_body, work = np.empty(4), np.empty(TERMS)
+@njit(cache=True, error_model="numpy")
+def _at_bodies(
+    cells: NDArray[np.int32], centre: Array, field: Array,
+    x: Array, y: Array, z: Array, force: Array, psi: Array,
+) -> None:  # fmt: skip
+    """Hand the cells' fields down the tree and add them to the bodies' force and psi."""
+    value, work = np.empty(4), np.empty(TERMS)
     for c in range(cells.shape[0]):
         cx, cy, cz = centre[c]
         left = cells[c, 2]
@@ -309,17 +299,16 @@ def _gravity(position: Array, mass: Array, square: float, theta: float) -> tuple
                 add_moved_field(field[c], px - cx, py - cy, pz - cz, field[child], work)
             continue
         for i in range(cells[c, 0], cells[c, 1]):
-            at_body[0] = psi[i]
-            at_body[1:] = force[i]
-            add_moved_field(field[c], x[i] - cx, y[i] - cy, z[i] - cz, at_body, work)
-            potential[order[i]] = at_body[0]
-            acceleration[order[i]] = at_body[1:]
-    return acceleration, potential
+            value[:] = 0.0
+            add_moved_field(field[c], x[i] - cx, y[i] - cy, z[i] - cz, value, work)
+            psi[i] += value[0]
+            for k in range(3):
+                force[i, k] += value[1 + k]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _direct(position: Array, mass: Array, square: float) -> tuple[Array, Array]:
-    """Return the same as `_gravity`, by summing over all pairs."""
+    """Return gradient and value of sum_j m_j K_ij by summing over all pairs."""
     n = position.shape[0]
     x, y, z = position[:, 0].copy(), position[:, 1].copy(), position[:, 2].copy()
     acceleration, potential = np.empty((n, 3)), np.empty(n)
@@ -364,8 +353,20 @@ def gravity(
     potential : array (N,)
         In kpc^2 / Gyr^2, without the body's own contribution.
     """
-    acceleration, potential = _gravity(position, mass, softening_kpc**2, theta)
-    return G * acceleration, -G * potential
+    keys = _morton_keys(position)
+    order = np.argsort(keys, kind="stable")
+    cells = _build(keys[order])
+    x, y, z = np.ascontiguousarray(position[order].T)
+    m, square = mass[order], softening_kpc**2
+    centre, radius, moments = _describe(cells, x, y, z, m)
+    near, far = _walk(cells, centre, radius, theta)
+    field, force, psi = np.zeros(moments.shape), np.zeros((len(m), 3)), np.zeros(len(m))
+    add_far_pairs(far, centre, square, moments, field)
+    _add_near(near, cells, centre, x, y, z, m, square, force, psi)
+    _at_bodies(cells, centre, field, x, y, z, force, psi)
+    acceleration, potential = np.empty_like(force), np.empty_like(psi)
+    acceleration[order], potential[order] = G * force, -G * psi
+    return acceleration, potential
 
 
 def direct_gravity(position: Array, mass: Array, softening_kpc: float) -> tuple[Array, Array]:

@@ -2,13 +2,15 @@
 
 With multi-indices n = (i, j, k) of total order up to P, a cell holds the moments
 ``M_n = sum m v**n / n!`` about its centre and the field ``F_n``, the derivatives of the
-potential there. They transform by (Dehnen 2002, J. Comput. Phys. 179, 27, eqs. 3-11)
+potential there. They transform by (Dehnen 2002, J. Comput. Phys. 179, 27, sect. 3)
 
 - moved by s: ``M'_(a+b) += s**b/b! M_a`` and ``F'_a += s**b/b! F_(a+b)``;
 - pair of cells at distance R: ``F_a += (-1)**|b| M_b D_(a+b)`` with D the derivatives of
   ``(R**2 + e**2)**-0.5``, all for ``|a+b| <= P``.
 
-Tables of such index triples, made once, drive the loops.
+Tables of such index triples, made once, drive the loops. Functions that call each other
+do strict arithmetic (no `fastmath`): else a fresh compilation and a cached one, which
+inline differently, would round differently, and runs would not repeat bit for bit.
 """
 
 from itertools import product
@@ -68,7 +70,7 @@ _INVERSE = 1.0 / np.arange(1, ORDER + 1)
 _BLOCK = 64
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _powers(x: float, y: float, z: float, out: Array) -> None:
     """Set `out` to s**n / n! for all multi-indices n."""
     out[0] = 1.0
@@ -78,7 +80,7 @@ def _powers(x: float, y: float, z: float, out: Array) -> None:
         out[_RECURSION[t, 0]] = out[_RECURSION[t, 2]] * step * _INVERSE[_RECURSION[t, 4]]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def add_body(moments: Array, mass: float, x: float, y: float, z: float, work: Array) -> None:
     """Add a body at (x, y, z) from the centre to a cell's moments; `work` has TERMS places."""
     _powers(x, y, z, work)
@@ -86,7 +88,7 @@ def add_body(moments: Array, mass: float, x: float, y: float, z: float, work: Ar
         moments[n] += mass * work[n]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def add_moved_moments(
     moments: Array, x: float, y: float, z: float, out: Array, work: Array
 ) -> None:
@@ -96,7 +98,7 @@ def add_moved_moments(
         out[_SUMS[t, 2]] += work[_SUMS[t, 1]] * moments[_SUMS[t, 0]]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def add_moved_field(field: Array, x: float, y: float, z: float, out: Array, work: Array) -> None:
     """Add a field expansion, moved to (x, y, z) from its centre, to `out`.
 
