@@ -142,3 +142,17 @@ def test_halton_terms_cover_the_interval():
         counts = np.histogram(terms, bins=base, range=(0, 1))[0]
         assert (counts == base).all()
     assert [halton(i, 2) for i in range(3)] == [0.5, 0.25, 0.75]
+
+
+def test_a_run_that_just_fails_is_repeated_with_a_finer_step(caplog):
+    suite = settings(encounters=0, star_particles=600, halo_particles=400, softening_kpc=0.7)
+    elliptical = list_systems(suite)[1]
+    fine = run_system(elliptical, suite.model_copy(update={"steps_per_orbit": 9.0}))
+    coarse = suite.model_copy(update={"steps_per_orbit": 6.0, "timestep_gyr": 0.02})
+    drift = run_system(elliptical, coarse.model_copy(update={"max_energy_drift": 1.0}))[2]
+    strict = {"max_energy_drift": 0.9 * drift["energy_drift"], "steps_per_orbit": 6.0}
+    bodies, track, about = run_system(elliptical, coarse.model_copy(update=strict))
+    assert "trying again with a step shorter by a third" in caplog.text
+    assert about["energy_drift"] < strict["max_energy_drift"]
+    assert np.array_equal(bodies.position, fine[0].position)
+    assert np.array_equal(track.position, fine[1].position)
