@@ -145,12 +145,18 @@ def test_halton_terms_cover_the_interval():
 
 
 def test_a_run_that_just_fails_is_repeated_with_a_finer_step(caplog):
-    suite = settings(encounters=0, star_particles=600, halo_particles=400, softening_kpc=0.7)
-    elliptical = list_systems(suite)[1]
-    fine = run_system(elliptical, suite.model_copy(update={"steps_per_orbit": 9.0}))
-    coarse = suite.model_copy(update={"steps_per_orbit": 6.0, "timestep_gyr": 0.02})
+    coarse = settings(
+        encounters=0,
+        star_particles=600,
+        halo_particles=400,
+        softening_kpc=0.7,
+        timestep_gyr=0.02,
+        steps_per_orbit=6.0,
+    )
+    elliptical = list_systems(coarse)[1]
+    fine = run_system(elliptical, coarse.model_copy(update={"steps_per_orbit": 9.0}))
     drift = run_system(elliptical, coarse.model_copy(update={"max_energy_drift": 1.0}))[2]
-    strict = {"max_energy_drift": 0.9 * drift["energy_drift"], "steps_per_orbit": 6.0}
+    strict = {"max_energy_drift": 0.9 * drift["energy_drift"]}
     bodies, track, about = run_system(elliptical, coarse.model_copy(update=strict))
     assert "trying again with a step shorter by a third" in caplog.text
     assert about["energy_drift"] < strict["max_energy_drift"]
