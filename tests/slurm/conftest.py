@@ -17,10 +17,6 @@ BIN = Path(sys.executable).parent
 FIELDS = "--Format=JobID:|,Comment:|,State:|,MinMemory:|,Partition:|,tres-per-job:"
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slurm: needs a Slurm cluster")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def cluster():
     """Skip everything where no cluster answers."""
@@ -28,7 +24,7 @@ def cluster():
         pytest.skip("no Slurm here: sinfo is not installed; see tests/slurm/cluster.sh")
     answer = subprocess.run(["sinfo"], capture_output=True, text=True, timeout=60, check=False)
     if answer.returncode != 0:
-        pytest.skip(f"no Slurm cluster answers: {answer.stderr.strip()}")
+        pytest.skip(f"no Slurm cluster answers: {answer.stderr.strip().splitlines()[-1]}")
 
 
 @dataclass(frozen=True)
