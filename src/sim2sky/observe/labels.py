@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.observe.settings import LabelRules
+from sim2sky.observe.settings import LabelRule, LabelRules
 
 
 def read_labels(path: str | Path, rules: LabelRules) -> dict[str, int]:
@@ -46,21 +46,56 @@ def read_labels(path: str | Path, rules: LabelRules) -> dict[str, int]:
     repeated = table[rules.id_column][table[rules.id_column].duplicated()]
     if len(repeated):
         raise Sim2SkyError("an identifier is repeated", where=path, got=repeated.iloc[0])
+    labels = label_rows(table, rules.classes, rules.id_column, path, "labels.classes")
+    known = labels >= 0
+    return dict(zip(table[rules.id_column][known], labels[known].tolist(), strict=True))
+
+
+def label_rows(
+    table: pd.DataFrame,
+    rules: list[LabelRule],
+    id_column: str,
+    where: str | Path,
+    key: str,
+) -> np.ndarray:
+    """Return the label of each row of a table by rules.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        N rows.
+    rules : list of LabelRule
+        One of each class.
+    id_column : str
+        Names a row in messages.
+    where : str or Path
+        Names the table in messages.
+    key : str
+        Names the setting that holds the rules in messages.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,) int64, the index of the rule that a row fulfils, -1 if none.
+
+    Raises
+    ------
+    Sim2SkyError
+        If a query fails, or a row fulfils two rules.
+    """
     labels = np.full(len(table), -1)
-    for label, rule in enumerate(rules.classes):
-        name = rule.name
-        rows = _matching_rows(table, rule.query, f"labels.classes.{name}")
+    for label, rule in enumerate(rules):
+        rows = _matching_rows(table, rule.query, f"{key}.{rule.name}")
         twice = rows & (labels >= 0)
         if twice.any():
             raise Sim2SkyError(
-                f"a row is both '{rules.classes[labels[twice][0]].name}' and '{name}'",
-                where=path,
-                got=table[rules.id_column][twice].iloc[0],
+                f"a row is both '{rules[labels[twice][0]].name}' and '{rule.name}'",
+                where=where,
+                got=table[id_column][twice].iloc[0],
                 fix="make the queries exclude one another",
             )
         labels[rows] = label
-    known = labels >= 0
-    return dict(zip(table[rules.id_column][known], labels[known].tolist(), strict=True))
+    return labels
 
 
 def _matching_rows(table: pd.DataFrame, query: str, where: str) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Mock observations: a noise-free map through PSF, pixel and noise of a survey."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import galsim
@@ -13,31 +12,17 @@ from astropy.cosmology import FlatLambdaCDM
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import hdf5_dataset, open_hdf5
 from sim2sky.observe.instrument import Band, flux_njy, survey_bands
-from sim2sky.observe.settings import ObserveSettings, SurveySettings
+from sim2sky.observe.scene import Frame, add_surroundings, coloured
+from sim2sky.observe.settings import ObserveSettings, SceneSettings, SurveySettings
 from sim2sky.observe.stamps import FLAG_BAD_MAP, FLAG_EMPTY_MAP, TEXT_COLUMNS, Stamps
 from sim2sky.observe.stretch import rgb_composite, rgb_noise_sigma
+from sim2sky.observe.thumbnail import thumbnail
 from sim2sky.seeding import generator
 
 log = logging.getLogger("sim2sky")
 
 # IllustrisTNG's cosmology (Planck Collaboration 2016, A&A 594, A13), for framing by kpc.
 COSMOLOGY = FlatLambdaCDM(H0=67.74, Om0=0.3089)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What a stamp shows.
-
-    Parameters
-    ----------
-    extent_arcsec : float
-        Side of the map on the sky.
-    arcsec_per_kpc : float
-        Scale of the stamp.
-    """
-
-    extent_arcsec: float
-    arcsec_per_kpc: float
 
 
 def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSettings) -> Stamps:
@@ -64,19 +49,24 @@ def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSett
         If the file is not usable, a band is unknown or every row is bad.
     """
     bands = survey_bands(survey, settings.bands, settings.pixel_scale_arcsec)
+    grey = [band.name for band in bands if band.settings.wavelength_um is None]
+    if settings.scene is not None and grey:
+        raise Sim2SkyError(
+            f"survey '{survey.name}' has no wavelength_um of {', '.join(grey)}",
+            fix="add it to the survey's file: the colours of stars and neighbours need it",
+        )
     with open_hdf5(path) as file:
         maps, channels = _maps_of(file, bands)
         columns, nuisance = _columns_of(file)
         if len(maps) == 0:
             raise Sim2SkyError("no maps", where=path, fix="use fewer shards than galaxies")
         fov_kpc = hdf5_dataset(file, "fov_kpc")[:]
+        size_kpc = hdf5_dataset(file, "size_kpc")[:]
         side = settings.image_pixels
         images = np.zeros((len(maps), len(bands), side, side), dtype=np.float32)
         columns["scale_arcsec_per_kpc"] = np.full(len(maps), np.nan)
         for row in range(len(maps)):
             where = f"{path}: row {row} ({columns['galaxy_id'][row]})"
-            frame = _frame(fov_kpc[row], columns["redshift"][row], bands[0], settings, where)
-            columns["scale_arcsec_per_kpc"][row] = frame.arcsec_per_kpc
             galaxy = maps[row][channels].astype(np.float64)
             problem = _problem_of(galaxy)
             if problem:
@@ -84,6 +74,9 @@ def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSett
                 log.warning("%s: bad map (flag %d), its stamp stays empty", where, problem)
                 continue
             key = (columns["galaxy_id"][row], columns["view"][row])
+            redshift = columns["redshift"][row]
+            frame = _frame((fov_kpc[row], size_kpc[row]), redshift, bands[0], settings, where, key)
+            columns["scale_arcsec_per_kpc"][row] = frame.arcsec_per_kpc
             images[row] = observe_map(galaxy, frame, bands, settings, (*key, survey.name))
     if (columns["flag"] & (FLAG_BAD_MAP | FLAG_EMPTY_MAP)).all():
         raise Sim2SkyError("every map is bad (not finite, or without light)", where=path)
@@ -132,9 +125,15 @@ def observe_map(
         draw = generator("observe magnitude", *key[:2], seed=settings.seed)
         magnitude = draw.uniform(*settings.magnitude_range)
         galaxy = galaxy * (flux_njy(magnitude) / galaxy[0].sum())
+    side, seeing = settings.image_pixels, 1.0
+    if settings.scene is not None:
+        draw = generator("observe scene", *key[:2], seed=settings.seed)
+        galaxy = _in_its_surroundings(galaxy, frame, bands, settings.scene, draw)
+        seeing = np.exp(draw.normal(0.0, settings.scene.psf_scatter))
+        side = max(8, round(frame.extent_arcsec / bands[0].pixel_scale_arcsec))
     images = np.stack(
         [
-            convolved(galaxy[channel], frame.extent_arcsec, band, settings.image_pixels)
+            convolved(galaxy[channel], frame.extent_arcsec, band, side, seeing)
             for channel, band in enumerate(bands)
         ]
     )
@@ -142,13 +141,20 @@ def observe_map(
         for image, band in zip(images, bands, strict=True):
             rng = generator("observe noise", *key, band.name, seed=settings.seed)
             image[:] = with_noise(image, band, rng, poisson=settings.poisson)
+    if settings.scene is not None:
+        images += _sky_residual(images.shape, bands, settings.scene, draw)
+        return thumbnail(images, bands[0].pixel_scale_arcsec, settings)
     if settings.rgb is not None:
         return rgb_composite(images, bands[0].pixel_scale_arcsec, settings.rgb)
     return images.astype(np.float32)
 
 
 def convolved(
-    galaxy: np.ndarray, extent_arcsec: float, band: Band, image_pixels: int
+    galaxy: np.ndarray,
+    extent_arcsec: float,
+    band: Band,
+    image_pixels: int,
+    seeing: float = 1.0,
 ) -> np.ndarray:
     """Return a map seen through the PSF and the stamp's pixel, without noise.
 
@@ -167,6 +173,8 @@ def convolved(
         PSF and pixel.
     image_pixels : int
         Side of the stamp, centred on the map's centre.
+    seeing : float
+        Factor on the PSF's width.
 
     Returns
     -------
@@ -178,7 +186,7 @@ def convolved(
     light = galsim.InterpolatedImage(
         galsim.Image(galaxy, scale=map_pixel), normalization="flux", pad_factor=2.0
     )
-    parts = [light, band.psf]
+    parts = [light, band.psf if seeing == 1.0 else band.psf.dilate(seeing)]
     rest = band.pixel_scale_arcsec**2 - map_pixel**2
     if rest > 1e-6 * map_pixel**2:
         parts.append(galsim.Pixel(np.sqrt(rest)))
@@ -268,13 +276,52 @@ def _columns_of(file: h5py.File) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     return columns, nuisance
 
 
+def _in_its_surroundings(
+    galaxy: np.ndarray,
+    frame: Frame,
+    bands: list[Band],
+    scene: SceneSettings,
+    draw: np.random.Generator,
+) -> np.ndarray:
+    """Return a map of the drawn brightness and colour, with other objects around it."""
+    wavelength = np.array([band.settings.wavelength_um for band in bands], dtype=float)
+    middle = int(np.argsort(wavelength)[len(wavelength) // 2])
+    brightness = draw.normal(*scene.surface_brightness)  # of the 90 % of the light inside R90
+    flux = flux_njy(brightness) * np.pi * frame.size_arcsec**2 / 0.9
+    tilt = coloured(1.0, wavelength, draw.uniform(*scene.colour_slope))
+    galaxy = galaxy * (flux / galaxy[middle].sum()) * tilt[:, None, None]
+    return add_surroundings(galaxy, frame, wavelength, scene, draw)
+
+
+def _sky_residual(
+    shape: tuple[int, ...], bands: list[Band], scene: SceneSettings, draw: np.random.Generator
+) -> np.ndarray:
+    """Return a tilted plane per band in nJy per pixel: what sky subtraction left."""
+    level = draw.normal(size=(len(bands), 3, 1, 1)) * scene.sky_residual_sigma
+    slopes = np.linspace(-0.5, 0.5, shape[-1])
+    plane = level[:, 0] + level[:, 1] * slopes[:, None] + level[:, 2] * slopes
+    # noise of a square arcsecond, spread over it, is one of a pixel times the pixel's side
+    unit = [band.noise_sigma_njy * band.pixel_scale_arcsec for band in bands]
+    return plane * np.array(unit)[:, None, None]
+
+
 def _frame(
-    fov_kpc: float, redshift: float, band: Band, settings: ObserveSettings, where: str
+    field_kpc: tuple[float, float],
+    redshift: float,
+    band: Band,
+    settings: ObserveSettings,
+    where: str,
+    key: tuple[str | int, ...],
 ) -> Frame:
-    """Return the angular size of a map."""
+    """Return the angular size of a map whose side and R90 are given in kpc."""
+    fov_kpc, size_kpc = field_kpc
+    if settings.scene is not None:
+        draw = generator("observe size", *key, seed=settings.seed)
+        size = np.exp(draw.uniform(*np.log(settings.scene.size_arcsec)))
+        return Frame(size * fov_kpc / size_kpc, size / size_kpc, size)
     if settings.framing == "relative":
-        extent = settings.image_pixels * band.pixel_scale_arcsec
-        return Frame(extent, extent / fov_kpc)
+        scale = settings.image_pixels * band.pixel_scale_arcsec / fov_kpc
+        return Frame(scale * fov_kpc, scale, scale * size_kpc)
     if not redshift > 0:
         raise Sim2SkyError(
             "physical framing needs a positive redshift",
@@ -283,7 +330,7 @@ def _frame(
             fix="use framing: relative",
         )
     scale = COSMOLOGY.arcsec_per_kpc_proper(redshift).value
-    return Frame(fov_kpc * scale, scale)
+    return Frame(fov_kpc * scale, scale, size_kpc * scale)
 
 
 def _problem_of(galaxy: np.ndarray) -> int:

@@ -36,6 +36,9 @@ class BandSettings(Settings):
         ge=0, description="Read noise of one exposure per detector pixel."
     )
     dark_electrons_s: float = Field(0.0, ge=0, description="Dark current per detector pixel.")
+    wavelength_um: float | None = Field(
+        None, gt=0, description="Effective wavelength, for the colours of foreground objects."
+    )
     detector_pixel_arcsec: float = Field(
         gt=0, description="Side of a detector pixel; images may have other pixels."
     )
@@ -90,6 +93,71 @@ class RgbSettings(Settings):
     )
 
 
+class SceneSettings(Settings):
+    """How galaxies and their surroundings look on a survey's sky.
+
+    All of it is drawn without a look at the label. The numbers are to be
+    matched to the survey's unlabelled images (apparent size, surface
+    brightness, colours, objects around), never to its labels.
+    """
+
+    size_arcsec: tuple[float, float] = Field(
+        (4.0, 12.0), description="Apparent R90 of a galaxy, drawn uniformly in its logarithm."
+    )
+    surface_brightness: tuple[float, float] = Field(
+        (22.0, 0.5),
+        description="Mean and scatter of the surface brightness within R90 in the middle band "
+        "[AB mag/arcsec^2].",
+    )
+    colour_slope: tuple[float, float] = Field(
+        (0.0, 0.0),
+        description="Range of the exponent of wavelength by which a galaxy's colours are tilted: "
+        "dust and ages that the simulation does not have.",
+    )
+    psf_scatter: float = Field(0.1, ge=0, description="Relative scatter of the PSF's width.")
+    stars_per_arcmin2: float = Field(2.0, ge=0, description="Stars brighter than 22.5 mag.")
+    galaxies_per_arcmin2: float = Field(4.0, ge=0, description="Galaxies brighter than 22.5 mag.")
+    density_scatter_dex: float = Field(
+        0.3, ge=0, description="Scatter of both densities from field to field."
+    )
+    superposed_stars: float = Field(
+        0.1, ge=0, description="Mean number of further stars within 1.2 R90 of the galaxy."
+    )
+    satellites: float = Field(
+        0.5, ge=0, description="Mean number of satellites within 2 R90 of the galaxy."
+    )
+    satellite_flux_max: float = Field(
+        0.08, gt=0, lt=1, description="Largest flux of a satellite in units of the galaxy's."
+    )
+    neighbours: float = Field(
+        0.3, ge=0, description="Mean number of neighbours, up to 1.5 times as bright."
+    )
+    neighbour_distance_sizes: tuple[float, float] = Field(
+        (2.0, 4.5), description="Distance of neighbours in R90 of the galaxy."
+    )
+    star_slope: tuple[float, float] = Field(
+        (-1.0, 5.0), description="Range of the exponent of wavelength of stars' fluxes."
+    )
+    galaxy_slope: tuple[float, float] = Field(
+        (0.5, 4.5), description="Range of the exponent of wavelength of galaxies' fluxes."
+    )
+    sky_residual_sigma: float = Field(
+        0.0,
+        ge=0,
+        description="Scatter of the sky level that subtraction leaves, and of its rise across "
+        "the stamp, in units of the noise of a square arcsecond.",
+    )
+    thumbnail_pixels: int | None = Field(
+        None,
+        ge=8,
+        description="Side in pixels to which the survey's server resizes the field before the "
+        "stamp is made of it; null: the stamp keeps the survey's pixels.",
+    )
+    jpeg_quality: int | None = Field(
+        None, ge=1, le=100, description="Compression of the thumbnail; null: none. Needs rgb."
+    )
+
+
 class ObserveSettings(Settings):
     """How the maps of a sample become stamps of a survey."""
 
@@ -116,6 +184,11 @@ class ObserveSettings(Settings):
         "null: the physical one.",
     )
     rgb: RgbSettings | None = Field(None, description="8-bit colour composite; null: nJy.")
+    scene: SceneSettings | None = Field(
+        None,
+        description="Stars, satellites and neighbours, and the galaxy's apparent size; null: the "
+        "galaxy alone, on empty sky.",
+    )
     seed: int = Field(0, ge=0, description="Seed of noise and magnitudes.")
 
     @model_validator(mode="after")
@@ -126,6 +199,14 @@ class ObserveSettings(Settings):
             self.magnitude_range[0] <= self.magnitude_range[1]
         ):
             raise ValueError("magnitude_range must be [bright, faint]")
+        if self.scene is not None:
+            if self.framing != "relative" or self.magnitude_range is not None:
+                raise ValueError(
+                    "scene sets apparent sizes and brightness: it needs framing relative and no "
+                    "magnitude_range"
+                )
+            if self.scene.jpeg_quality is not None and self.rgb is None:
+                raise ValueError("scene.jpeg_quality needs rgb")
         return self
 
 

@@ -190,7 +190,7 @@ def take_picture(field: Field, view: View, settings: ProjectSettings) -> Picture
 
     light = field.flux_njy.sum(axis=1)
     xy = projected_positions(field, light, view)
-    if settings.centre == "light":
+    if view.on_light:
         centre, size = light_frame(xy, light)
     else:
         centre = np.zeros(2)

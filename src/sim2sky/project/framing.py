@@ -31,6 +31,8 @@ class View:
         Distance of a chance companion in R90 of the primary.
     offset_angle : float
         Direction of a chance companion, radian from x towards y.
+    on_light : bool
+        Whether the picture's middle is the centroid of the light.
     """
 
     rotation: np.ndarray
@@ -39,6 +41,7 @@ class View:
     jitter_px: np.ndarray
     offset_sizes: float
     offset_angle: float
+    on_light: bool
 
 
 def draw_view(galaxy_id: str, view: int, settings: ProjectSettings) -> View:
@@ -69,6 +72,8 @@ def draw_view(galaxy_id: str, view: int, settings: ProjectSettings) -> View:
             settings.projection_offset_sizes_min, settings.projection_offset_sizes_max
         ),
         offset_angle=random.uniform(0, 2 * np.pi),
+        on_light=settings.centre == "light"
+        or (settings.centre == "either" and bool(random.integers(2))),
     )
 
 

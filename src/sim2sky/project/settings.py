@@ -42,8 +42,10 @@ class ProjectSettings(Settings):
     k_neighbours: int = Field(
         16, ge=1, description="a star is smoothed over the distance of this neighbour"
     )
-    centre: Literal["light", "subhalo"] = Field(
-        "light", description="middle of the map: centroid of the light, or the subhalo's centre"
+    centre: Literal["light", "subhalo", "either"] = Field(
+        "light",
+        description="middle of the map: centroid of the light, the subhalo's centre, or either "
+        "by a coin, as surveys centre on a pair's light or on its brighter galaxy",
     )
     centre_jitter_px: float = Field(
         3.0, ge=0, description="random shift of the middle, at most this much in x and y [pixels]"

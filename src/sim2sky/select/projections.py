@@ -91,6 +91,7 @@ def _projection_rows(table: pd.DataFrame, row_1: np.ndarray, row_2: np.ndarray) 
         system_id=np.minimum(rows["system_id"], other["system_id"]),
         companion_subhalo_id=other["subhalo_id"],
         stage="projection",
+        morphology=rows["morphology"].where(rows["morphology"] == other["morphology"], "mixed"),
         time_to_merger=np.nan,
         mass_ratio=np.nan,
         flag=rows["flag"] | other["flag"],

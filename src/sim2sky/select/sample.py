@@ -97,6 +97,8 @@ def select_galaxies(
     n_single = int((table["label"] == NON_MERGER).sum())
     wanted = round(settings.chance_projections * n_single)
     table = add_projections(table, wanted, settings.projection_mass_ratio_min, settings.seed)
+    if settings.projection_label == "merger":
+        table.loc[table["stage"] == "projection", "label"] = MERGER
     if (n_made := int((table["stage"] == "projection").sum())) < wanted:
         log.warning(
             "%d chance projections instead of %d: too few systems share a snapshot", n_made, wanted

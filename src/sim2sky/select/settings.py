@@ -63,6 +63,11 @@ class SelectSettings(Settings):
     projection_mass_ratio_min: float = Field(
         0.15, gt=0, le=1, description="smallest stellar mass ratio of a projected pair"
     )
+    projection_label: Literal["non-merger", "merger"] = Field(
+        "non-merger",
+        description="class of projected pairs: no mergers in a simulation, but people who label "
+        "a survey's images cannot tell them from bound pairs",
+    )
     max_rows_per_system: int | None = Field(
         None,
         ge=1,

@@ -12,7 +12,7 @@ from sim2sky.project.stellar_table import StellarTable
 from .conftest import COSMOLOGY, cloud
 
 TABLE = StellarTable.read().select(["F814W", "F160W"])
-STRAIGHT = View(np.eye(3), np.eye(3), 4.0, np.zeros(2), 1.5, 0.0)
+STRAIGHT = View(np.eye(3), np.eye(3), 4.0, np.zeros(2), 1.5, 0.0, on_light=True)
 
 
 def field_of(*galaxies, redshift=2.0, **settings):
@@ -60,8 +60,8 @@ def test_a_star_lands_where_its_view_puts_it():
     """Columns run along the view's x axis, rows along its y axis, depth does not show."""
     view = draw_view("068-000003", 0, ProjectSettings())
     galaxy = cloud(1, 0.0, seed=0)
-    settings = ProjectSettings(framing="physical", fov_kpc=75, map_pixels=75, centre="subhalo")
-    still = dataclasses.replace(view, jitter_px=np.zeros(2))
+    settings = ProjectSettings(framing="physical", fov_kpc=75, map_pixels=75)
+    still = dataclasses.replace(view, jitter_px=np.zeros(2), on_light=False)
     for along, (row, column) in {0: (37, 47), 1: (47, 37), 2: (37, 37)}.items():
         moved = dataclasses.replace(galaxy, position_kpc=10 * view.rotation[along][None])
         image = take_picture(field_of(moved), still, settings).map_njy[0]
@@ -119,8 +119,8 @@ def test_kernels_fit_the_stars_that_are_drawn():
 @pytest.mark.parametrize(("angle", "sign"), [(0.0, (1, 0)), (np.pi / 2, (0, 1))])
 def test_companion_lies_at_its_offset(angle, sign):
     primary, companion = cloud(2000, 1.0, seed=9), cloud(2000, 0.1, seed=10)
-    settings = ProjectSettings(centre="subhalo", framing="physical", fov_kpc=30, map_pixels=150)
-    view = dataclasses.replace(STRAIGHT, offset_sizes=4.0, offset_angle=angle)
+    settings = ProjectSettings(framing="physical", fov_kpc=30, map_pixels=150)
+    view = dataclasses.replace(STRAIGHT, offset_sizes=4.0, offset_angle=angle, on_light=False)
     image = take_picture(field_of(primary, companion), view, settings).map_njy[0]
     row, column = np.unravel_index(image.argmax(), image.shape)
     found = (np.array([column, row]) - 74.5) * 30 / 150
@@ -136,8 +136,10 @@ def test_companion_is_seen_along_its_own_direction():
     position[:, 2] = random.uniform(-5, 5, 500)
     needle = dataclasses.replace(needle, position_kpc=position)
     turned = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
-    view = dataclasses.replace(STRAIGHT, companion_rotation=turned, offset_sizes=0.0)
-    settings = ProjectSettings(centre="subhalo", framing="physical", fov_kpc=20, map_pixels=40)
+    view = dataclasses.replace(
+        STRAIGHT, companion_rotation=turned, offset_sizes=0.0, on_light=False
+    )
+    settings = ProjectSettings(framing="physical", fov_kpc=20, map_pixels=40)
     field = field_of(cloud(500, 0.0, seed=0), needle)
     image = take_picture(field, view, settings).map_njy[0]
     columns, rows = image.sum(axis=0) > 0, image.sum(axis=1) > 0

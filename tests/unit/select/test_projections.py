@@ -17,6 +17,7 @@ def sample(n_systems=20, snapshots=(3, 4), spread=0.5):
             "stellar_mass": 1e10 * 10 ** random.uniform(-spread, spread),
             "label": np.int8(0),
             "stage": "isolated",
+            "morphology": ("disk", "elliptical")[system % 2],
             "time_to_merger": -4.0,
             "mass_ratio": 0.5,
             "flag": system % 2,
@@ -61,6 +62,8 @@ def test_row_of_a_pair_is_the_heavier_galaxy_and_names_both():
         assert row.galaxy_id == (
             f"{row.snapshot:03d}-{row.subhalo_id:06d}+{row.companion_subhalo_id:06d}"
         )
+        kinds = {("disk", "elliptical")[n % 2] for n in (row.subhalo_id, row.companion_subhalo_id)}
+        assert row.morphology == (kinds.pop() if len(kinds) == 1 else "mixed")
         assert row.flag == (row.subhalo_id % 2 | row.companion_subhalo_id % 2)
 
 
