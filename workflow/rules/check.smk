@@ -14,11 +14,14 @@ rule probe_gpu:
         runtime=5,
     message:
         "Looking for a GPU"
+    retries: 0
     shell:
-        "python -c 'import socket, torch; cuda = torch.cuda.is_available();"
-        ' print(socket.gethostname(), torch.__version__, "GPU:",'
-        ' torch.cuda.get_device_name() if cuda else "none")\''
-        " > {output:q} 2> {log:q}"
+        "python -c 'import os, socket, sys, torch; cuda = torch.cuda.is_available();"
+        ' print(socket.gethostname(), "PyTorch", torch.__version__, "CUDA_VISIBLE_DEVICES:",'
+        ' os.environ.get("CUDA_VISIBLE_DEVICES", "not set"), "GPU:",'
+        ' torch.cuda.get_device_name() if cuda else "none");'
+        ' cuda or sys.exit("no GPU seen here: the line above says by which PyTorch, where")\''
+        " 2> {log:q} | tee {output:q}"
 
 
 rule check_gpu:
