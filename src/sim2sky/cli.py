@@ -10,12 +10,14 @@ import sys
 import typer
 
 from sim2sky import __version__
+from sim2sky.baseline import command as baseline
 from sim2sky.build import command as build
 from sim2sky.embed import command as embed
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import command as evaluate
 from sim2sky.explain import command as explain
 from sim2sky.figures import command as figures
+from sim2sky.measure import command as measure
 from sim2sky.observe import command as observe
 from sim2sky.plot import command as plot
 from sim2sky.predict import command as predict
@@ -23,6 +25,7 @@ from sim2sky.project import command as project
 from sim2sky.select import command as select
 from sim2sky.simulate import command as simulate
 from sim2sky.train import command as train
+from sim2sky.tune import command as tune
 
 app = typer.Typer(
     add_completion=False,
@@ -39,9 +42,14 @@ for command in (
     observe.observe_images,
     build.build,
     build.audit,
+    measure.measure,
     train.train,
+    tune.score,
+    tune.choose,
+    baseline.baseline,
     evaluate.evaluate,
     evaluate.aggregate,
+    tune.regret,
     explain.explain,
     embed.embed,
     predict.predict,
@@ -53,6 +61,7 @@ for command in (
     plot.plot_gradcam,
     plot.plot_latent,
     plot.plot_table,
+    plot.plot_regret,
     figures.figures,
 ):
     app.command()(command)

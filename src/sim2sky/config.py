@@ -9,19 +9,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from sim2sky.baseline.settings import BASELINES, BaselineName
 from sim2sky.build.settings import BuildSettings
 from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.figures.settings import FiguresSettings
+from sim2sky.measure.settings import MeasureSettings
 from sim2sky.observe.settings import ObserveImagesSettings, ObserveSettings
 from sim2sky.project.settings import ProjectSettings
 from sim2sky.select.settings import SelectSettings
 from sim2sky.settings import Settings
 from sim2sky.simulate.settings import SimulationSettings, SuiteSettings
-from sim2sky.train.settings import METHODS, MethodSettings, TrainSettings
+from sim2sky.train.settings import METHODS, MethodSettings, NetworkName, TrainSettings
+from sim2sky.tune.settings import TuneSettings
+from sim2sky.tune.trials import trial_settings
 
 
 class SimulationConfig(Settings):
@@ -59,18 +63,23 @@ class ImagesConfig(Settings):
 
 
 class DomainConfig(Settings):
-    """A sample seen by a survey, or a folder of real images."""
+    """A sample seen by a survey, a folder of real images, or stamps of another domain."""
 
     sample: str | None = Field(None, description="name of a sample")
     survey: str | None = Field(None, description="name under config/surveys, or a YAML path")
     observe: ObserveSettings = Field(ObserveSettings(), description="how the survey observes")
     images: ImagesConfig | None = Field(None, description="real images in place of mocks")
+    stamps_of: str | None = Field(
+        None,
+        description="name of a domain whose images this one sorts anew: into other classes, say",
+    )
     build: BuildSettings = Field(BuildSettings(), description="split and normalisation")
+    measure: MeasureSettings = Field(MeasureSettings(), description="shapes of the galaxies")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.images is None) == (self.sample is None):
-            raise ValueError("name either a 'sample' with its 'survey' or 'images'")
+        if [self.sample, self.images, self.stamps_of].count(None) != 2:
+            raise ValueError("name either a 'sample' with its 'survey', 'images' or 'stamps_of'")
         if self.sample is not None and self.survey is None:
             raise ValueError("a domain of mocks needs a 'survey'")
         return self
@@ -85,16 +94,35 @@ class ExperimentConfig(Settings):
     methods: list[str] = Field(
         ["source_only", "adabn", "mmd", "oracle"], description="methods to compare"
     )
-    networks: list[str] = Field(["deepmerge"], description="networks to train")
+    baselines: list[BaselineName] = Field(
+        list(BASELINES),
+        description="what stands beside the methods without a network: cuts in gini_m20 and "
+        "asymmetry, the flux ratio of the second_component, a random_forest on shape parameters; "
+        "leakage_probe, a forest on numbers that are no property of the image, must be at chance",
+    )
+    networks: list[NetworkName] = Field(["deepmerge"], description="networks to train")
     seeds: list[int] = Field([0, 1, 2, 3, 4], description="one training for each", min_length=1)
     show: list[str] = Field(
         ["source_only", "mmd"], description="methods whose first seed is looked into"
     )
     device: str = Field("auto", description="auto, cpu or cuda")
     train: TrainSettings = Field(TrainSettings(), description="the training loop")
+    tune: TuneSettings | None = Field(
+        None,
+        description="choose each method's settings from trials, without target labels; "
+        "null: train with the settings as they stand",
+    )
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="scores and intervals")
     explain: ExplainSettings = Field(ExplainSettings(), description="Grad-CAM")
     embed: EmbedSettings = Field(EmbedSettings(), description="isomap and t-SNE")
+
+    @model_validator(mode="after")
+    def _trials_have_a_seed_of_their_own(self) -> Self:
+        if self.tune is not None and self.tune.training_seed in self.seeds:
+            raise ValueError(
+                f"'tune.training_seed' is {self.tune.training_seed}, which is among 'seeds'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shown_are_trained(self) -> Self:
@@ -124,13 +152,18 @@ class Config(Settings):
     samples: dict[str, SampleConfig] = Field({}, description="galaxies")
     domains: dict[str, DomainConfig] = Field(description="images")
     methods: dict[str, MethodSettings] = Field(
-        METHODS, description="how a method trains; the published ones are there by default"
+        METHODS, description="how a method trains; yours stand beside the published ones"
     )
     experiments: dict[str, ExperimentConfig] = Field(description="comparisons")
     catalogues: dict[str, CatalogueConfig] = Field(
         {}, description="domains to classify, of mocks or of real images"
     )
     figures: FiguresSettings = Field(FiguresSettings(), description="the gallery page")
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _published_methods_stay(cls, value: object) -> object:
+        return METHODS | value if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -143,12 +176,23 @@ class Config(Settings):
         for name, domain in self.domains.items():
             if domain.sample is not None:
                 _check(domain.sample, self.samples, f"domains.{name}.sample", "samples")
+            if domain.stamps_of is not None:
+                where = f"domains.{name}.stamps_of"
+                _check(domain.stamps_of, self.domains, where, "domains")
+                if self.domains[domain.stamps_of].stamps_of is not None:
+                    raise ValueError(f"{where}: '{domain.stamps_of}' has no stamps of its own")
         for name, experiment in self.experiments.items():
             for side in ("source", "target"):
                 where = f"experiments.{name}.{side}"
                 _check(getattr(experiment, side), self.domains, where, "domains")
             for method in experiment.methods:
                 _check(method, self.methods, f"experiments.{name}.methods", "methods")
+        for name in set(self.methods) & set(BASELINES):
+            raise ValueError(f"methods.{name}: this is the name of a baseline")
+        for name in self.methods:
+            self._check_start(name)
+        for name in self.methods:
+            self._check_no_circle(name)
         for name, catalogue in self.catalogues.items():
             where = f"catalogues.{name}"
             _check(catalogue.domain, self.domains, f"{where}.domain", "domains")
@@ -161,6 +205,35 @@ class Config(Settings):
             )
         return self
 
+    def _check_start(self, name: str) -> None:
+        """Refuse a method that starts from models which are never trained."""
+        origin, where = self.methods[name].init_from, f"methods.{name}.init_from"
+        if origin is None:
+            return
+        _check(origin.experiment, self.experiments, f"{where}.experiment", "experiments")
+        first = self.experiments[origin.experiment]
+        section = f"experiments.{origin.experiment}"
+        _check(origin.method, first.methods, f"{where}.method", f"{section}.methods")
+        for user, entry in self.experiments.items():
+            if name not in entry.methods:
+                continue
+            for field in ("networks", "seeds"):
+                missing = set(getattr(entry, field)) - set(getattr(first, field))
+                if missing:
+                    raise ValueError(
+                        f"{where}: experiments.{user} needs {section} to have the {field} "
+                        f"{', '.join(map(str, sorted(missing)))} too"
+                    )
+
+    def _check_no_circle(self, name: str) -> None:
+        """Refuse methods that start from each other."""
+        chain = [name]
+        while (origin := self.methods[chain[-1]].init_from) is not None:
+            if origin.method in chain:
+                circle = " from ".join([*chain, origin.method])
+                raise ValueError(f"methods.{name}.init_from: no method begins, {circle}")
+            chain.append(origin.method)
+
     @property
     def embedded_simulations(self) -> list[str]:
         """Names of the simulations that are made from a suite."""
@@ -169,7 +242,7 @@ class Config(Settings):
     @property
     def mock_domains(self) -> list[str]:
         """Names of the domains that are observed samples."""
-        return [name for name, entry in self.domains.items() if entry.images is None]
+        return [name for name, entry in self.domains.items() if entry.sample is not None]
 
     @property
     def image_domains(self) -> list[str]:
@@ -187,7 +260,7 @@ class Config(Settings):
     @property
     def used_embedded_simulations(self) -> list[str]:
         """Names of the embedded simulations behind `used_domains`."""
-        samples = {self.domains[name].sample for name in self.used_domains} - {None}
+        samples = {self.sample_of(name) for name in self.used_domains} - {None}
         used = {self.samples[name].simulation for name in samples}
         return [name for name in self.embedded_simulations if name in used]
 
@@ -219,8 +292,38 @@ class Config(Settings):
         int
             As many as its sample's maps; one for real images.
         """
-        sample = self.domains[domain].sample
+        sample = self.sample_of(domain)
         return 1 if sample is None else self.samples[sample].project.n_shards
+
+    def stamps_domain(self, domain: str) -> str:
+        """Return the domain whose stamps a domain is built from: itself or another.
+
+        Parameters
+        ----------
+        domain : str
+            Its name.
+
+        Returns
+        -------
+        str
+            A name.
+        """
+        return self.domains[domain].stamps_of or domain
+
+    def sample_of(self, domain: str) -> str | None:
+        """Return the sample behind a domain.
+
+        Parameters
+        ----------
+        domain : str
+            Its name.
+
+        Returns
+        -------
+        str or None
+            None for real images.
+        """
+        return self.domains[self.stamps_domain(domain)].sample
 
     def train_settings(self, experiment: str, method: str, network: str) -> TrainSettings:
         """Return the settings of one training.
@@ -238,6 +341,35 @@ class Config(Settings):
         return self.experiments[experiment].train.model_copy(
             update={"method": self.methods[method], "network": network}
         )
+
+    def trial_settings(
+        self, experiment: str, method: str, network: str, trial: int
+    ) -> TrainSettings:
+        """Return the settings of one trial of a tuned experiment.
+
+        Parameters
+        ----------
+        experiment, method, network : str
+            Names.
+        trial : int
+            Its number.
+
+        Returns
+        -------
+        TrainSettings
+            The experiment's for trial 0, else a draw.
+        """
+        base = self.train_settings(experiment, method, network)
+        return trial_settings(base, self.experiments[experiment].tune, trial)
+
+    @property
+    def regret_experiments(self) -> list[str]:
+        """Names of the tuned experiments in which another choice is compared with the best."""
+        return [
+            name
+            for name, entry in self.experiments.items()
+            if entry.tune is not None and entry.tune.measure_regret
+        ]
 
 
 def _check(name: str, known: Iterable[str], where: str, section: str) -> None:

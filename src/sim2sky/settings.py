@@ -93,6 +93,10 @@ def _explain(model: type[BaseModel], error: ValidationError) -> str:
             lines.append(f"unknown key '{key}'; {hint}")
         elif item["type"] == "missing":
             lines.append(f"key '{key}' is missing")
+        elif item["type"] == "value_error" and isinstance(item["input"], dict):
+            # a check of several fields together, which says itself what it got
+            where = f"'{key}': " if item["loc"] else ""
+            lines.append(where + item["msg"].removeprefix("Value error, "))
         else:
             lines.append(f"'{key}': {item['msg']}; got {item['input']!r}")
     return "; ".join(lines)

@@ -61,6 +61,33 @@ def copy_project(folder: Path) -> Project:
     return Project(folder)
 
 
+TUNED = """
+experiments:
+  tuned:
+    source: pristine
+    target: noisy
+    methods: [source_only, mmd]
+    seeds: [0]
+    show: [mmd]
+    train: {epochs: 1, batch_size: 16}
+    tune:
+      trials: 2
+      space: {learning_rate: [1.0e-3], loss_factor: [0.5], warmup_share: [0.0]}
+    evaluate: {n_bootstrap: 200}
+"""
+
+
+@pytest.fixture(scope="session")
+def tuned():
+    """What adds an experiment with trials to config/test, and returns the options to run it."""
+
+    def add(project: Project) -> tuple[str, ...]:
+        (project.folder / "config/test/tuned.yaml").write_text(TUNED)
+        return ("--configfile", CONFIG, "config/test/tuned.yaml")
+
+    return add
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory) -> Project:
     """A copy in which nothing has run."""

@@ -38,6 +38,18 @@ def test_other_configurations_replace_the_quickstart(project, config):
     assert "train_model" in rules
 
 
+def test_tuning_is_planned_where_it_is_asked_for(project, tuned):
+    words = tuned(project)
+    stage = {"train_trial", "score_trial", "choose_trial", "evaluate_trial", "measure_regret"}
+    assert not stage & project.planned_rules(*words[:2])
+    assert stage | {"plot_regret"} <= project.planned_rules(*words)
+    # a final model needs the choice, but none of what is measured afterwards
+    model = "results/experiments/tuned/models/mmd/deepmerge/0/model.pt"
+    rules = project.planned_rules(model, *words)
+    assert {"train_trial", "score_trial", "choose_trial"} <= rules
+    assert not {"evaluate_trial", "measure_regret"} & rules
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,5 +1,6 @@
 """The whole workflow on config/test: from encounters to the gallery."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -100,9 +102,83 @@ def test_one_rule_can_be_rerun(finished):
     assert not rules & {"simulate_systems", "observe_stamps", "build_dataset"}
 
 
+def test_method_starts_from_a_model_of_another_experiment(finished):
+    config = yaml.safe_load((ROOT / "config/test/config.yaml").read_text())
+    origin = {"experiment": "noise", "method": "mmd"}
+    config["methods"] = {"tuned": {"name": "tuned", "init_from": origin}}
+    back = {"source": "noisy", "target": "pristine", "seeds": [1]}
+    back |= {"methods": ["source_only", "tuned"], "show": ["tuned"]}
+    config["experiments"]["back"] = config["experiments"]["noise"] | back
+    path = finished.folder / "config/test/transfer.yaml"
+    path.write_text(yaml.safe_dump(config))
+    first = finished.folder / "results/experiments/noise/models/mmd/deepmerge/1/model.pt"
+    before = first.stat().st_mtime_ns
+    target = "results/experiments/back/models/tuned/deepmerge/1/model.pt"
+    finished.snakemake(target, "--configfile", str(path))
+    assert first.stat().st_mtime_ns == before
+    log = finished.folder / "results/logs/train_model/back/tuned/deepmerge/1.log"
+    assert "weights taken over from the initial model\n" in log.read_text()
+
+
+def test_class_that_only_the_target_has(finished):
+    config = yaml.safe_load((ROOT / "config/test/config.yaml").read_text())
+    rules = {
+        # kinds that every split of the tiny suite holds
+        "even": "label == 0 and snapshot % 2 == 0",
+        "odd": "label == 0 and snapshot % 2 == 1",
+        "merger": "label == 1",
+    }
+    for name, origin, classes in (
+        ("known", "pristine", ["even", "odd"]),
+        ("three", "noisy", [*rules]),
+    ):
+        sort = {"classes": classes, "class_rules": {key: rules[key] for key in classes}}
+        build = config["domains"][origin]["build"] | sort
+        config["domains"][name] = {"stamps_of": origin, "build": build}
+    config["experiments"]["open"] = config["experiments"]["noise"] | {
+        "source": "known", "target": "three", "methods": ["source_only", "oracle"],
+        "seeds": [0], "show": ["source_only"],
+    }  # fmt: skip
+    path = finished.folder / "config/test/open.yaml"
+    path.write_text(yaml.safe_dump(config))
+    folder = finished.folder / "results/experiments/open"
+    targets = [f"results/experiments/open/{name}.png" for name in ("confusion", "roc", "scores")]
+    finished.snakemake(*targets, "--configfile", str(path))
+    assert not (finished.folder / "results/domains/known/stamps").exists()
+    audit = json.loads((folder / "audit.json").read_text())
+    assert audit["classes"]["target_only"] == ["merger"]
+    table = pd.read_parquet(folder / "table.parquet").set_index(["method", "domain"])
+    assert not {"recall_merger", "auc_merger"} & set(table)
+    in_target = table.xs("target", level="domain")
+    assert in_target["h_score"].between(0, 1).all()
+    assert in_target["unknown_auc"].between(0, 1).all()
+    assert table.xs("source", level="domain")["h_score"].isna().all()
+
+
 def test_report_is_written(finished):
     finished.snakemake("results/figures", *CONFIG, "--report", "report.html")
     assert "Snakemake Report" in (finished.folder / "report.html").read_text()
+
+
+def test_final_models_take_the_settings_chosen_from_trials(finished, tuned):
+    folder = finished.folder / "results/experiments/tuned"
+    targets = ["regret.png", "models/mmd/deepmerge/0/model.pt"]
+    finished.snakemake(
+        *(f"results/experiments/tuned/{target}" for target in targets),
+        *tuned(finished),
+    )
+    choice = json.loads((folder / "trials/mmd/deepmerge/choice.json").read_text())
+    assert [trial["trial"] for trial in choice["trials"]] == [0, 1]
+    scores = [trial["score"] for trial in choice["trials"]]
+    assert choice["trial"] == scores.index(max(scores))
+    assert choice["trials"][1]["settings"]["learning_rate"] == 1e-3
+    assert choice["trials"][1]["settings"]["method"]["losses"] == {"mmd": 0.5}
+    model = torch.load(folder / "models/mmd/deepmerge/0/model.pt")
+    assert model["settings"] == choice["settings"] | {"on_divergence": "error"}
+    assert model["seed"] == 0
+    regret = pd.read_parquet(folder / "regret.parquet")
+    assert set(regret["method"]) == {"source_only", "mmd", ""}
+    assert (regret["regret"] >= 0).all()
 
 
 def test_failing_job_shows_one_message_and_leaves_no_output(finished):

@@ -1,4 +1,4 @@
-# needs: results/domains/<domain>/stamps/*.h5
+# needs: results/domains/<domain>/stamps/*.h5; for mocks their sample's galaxies.parquet
 # makes: results/domains/<domain>/dataset.h5, split by system, and its leak audit;
 #        results/experiments/<experiment>/audit.json, the audit of a pair of domains
 
@@ -6,8 +6,10 @@
 rule build_dataset:
     input:
         stamps=lambda w: numbered(
-            f"results/domains/{w.domain}/stamps/{{i}}.h5", CONFIG.n_shards(w.domain)
+            f"results/domains/{CONFIG.stamps_domain(w.domain)}/stamps/{{i}}.h5",
+            CONFIG.n_shards(w.domain),
         ),
+        sample=lambda w: domain_sample(w.domain),
         code=stage_code("build"),
     output:
         dataset="results/domains/{domain}/dataset.h5",
@@ -23,6 +25,7 @@ rule build_dataset:
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
         settings=lambda w: as_json(CONFIG.domains[w.domain].build),
+        sample=lambda w, input: f"--sample {input.sample}" if input.sample else "",
     message:
         "Building the dataset of the domain {wildcards.domain}"
     shell:
@@ -30,6 +33,7 @@ rule build_dataset:
         " --settings {params.settings:q}"
         " --output {output.dataset:q}"
         " --audit {output.audit:q}"
+        " {params.sample}"
         " {input.stamps:q}"
         " 2> {log:q}"
 

@@ -7,6 +7,7 @@ rule probe_gpu:
         temp("results/checks/gpu.txt"),
     log:
         "results/logs/probe_gpu.log",
+    retries: 0
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -14,7 +15,6 @@ rule probe_gpu:
         runtime=5,
     message:
         "Looking for a GPU"
-    retries: 0
     shell:
         "python -c 'import os, socket, sys, torch; cuda = torch.cuda.is_available();"
         ' print(socket.gethostname(), "PyTorch", torch.__version__, "CUDA_VISIBLE_DEVICES:",'

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config
 from sim2sky.errors import Sim2SkyError
 from sim2sky.settings import parse_settings
@@ -28,8 +29,10 @@ wildcard_constraints:
     domain=any_of(CONFIG.domains),
     experiment=any_of(CONFIG.experiments),
     method=any_of(CONFIG.methods),
+    baseline=any_of(BASELINES),
     network="[a-z0-9_]+",
     seed=r"\d+",
+    trial=r"\d+",
     batch=r"\d\d\d+",
     catalogue=any_of(CONFIG.catalogues),
     shard=r"\d\d\d+",
@@ -42,6 +45,8 @@ PLUMBING = {
     for name in ("__init__.py", "errors.py", "files.py", "settings.py", "provenance.py")
 }
 MODEL = "results/experiments/{experiment}/models/{method}/{network}/{seed}"
+BASELINE = f"results/experiments/{{experiment}}/models/{{baseline}}/{NETWORK}/{{seed}}"
+TRIAL = "results/experiments/{experiment}/trials/{method}/{network}/{trial}"
 
 
 def as_json(settings):
@@ -107,6 +112,12 @@ def sample_simulation(wildcards):
     return simulation_path(CONFIG.samples[wildcards.sample].simulation)
 
 
+def domain_sample(domain):
+    """Return the table of galaxies behind a domain of mocks, nothing for real images."""
+    sample = CONFIG.sample_of(domain)
+    return [] if sample is None else [f"results/samples/{sample}/galaxies.parquet"]
+
+
 def survey_file(name):
     """Return the YAML file of a survey: a path as it stands, a name under config/surveys."""
     return name if name.endswith((".yaml", ".yml")) else f"config/surveys/{name}.yaml"
@@ -127,6 +138,54 @@ def experiment_dataset(side):
     return path
 
 
+def initial_model(wildcards):
+    """Return the model that a method starts from, if it starts from one."""
+    origin = CONFIG.methods[wildcards.method].init_from
+    if origin is None:
+        return []
+    return f"{MODEL}/model.pt".format(
+        experiment=origin.experiment,
+        method=origin.method,
+        network=wildcards.network,
+        seed=wildcards.seed,
+    )
+
+
+def chosen_settings(wildcards):
+    """Return the file of the settings chosen for a method, if its experiment is tuned."""
+    if CONFIG.experiments[wildcards.experiment].tune is None:
+        return []
+    return f"{Path(TRIAL).parent}/choice.json".format(**wildcards)
+
+
+def trial_initial_model(wildcards):
+    """Return the model that a trial starts from, if its method starts from one.
+
+    The same for all trials of the method: that of the experiment's first seed.
+    """
+    origin = CONFIG.methods[wildcards.method].init_from
+    if origin is None:
+        return []
+    return f"{MODEL}/model.pt".format(
+        experiment=origin.experiment,
+        method=origin.method,
+        network=wildcards.network,
+        seed=CONFIG.experiments[wildcards.experiment].seeds[0],
+    )
+
+
+def trial_files(wildcards, name, methods=None, networks=None):
+    """Return one file of every trial of an experiment, or of some of its methods."""
+    entry = CONFIG.experiments[wildcards.experiment]
+    return expand(
+        f"{TRIAL}/{name}",
+        experiment=wildcards.experiment,
+        method=entry.methods if methods is None else methods,
+        network=entry.networks if networks is None else networks,
+        trial=range(entry.tune.trials),
+    )
+
+
 def model_files(name, methods=None, seeds=None):
     """Return an input function for one file of every model of an experiment."""
 
@@ -143,6 +202,35 @@ def model_files(name, methods=None, seeds=None):
     return paths
 
 
+def baseline_predictions(wildcards):
+    """Return the predictions of every baseline of an experiment."""
+    entry = CONFIG.experiments[wildcards.experiment]
+    return [
+        f"{BASELINE}/predictions.parquet".format(
+            experiment=wildcards.experiment, baseline=name, seed=seed
+        )
+        for name in entry.baselines
+        for seed in (entry.seeds if name in SEEDED else entry.seeds[:1])
+    ]
+
+
+def shapes_of(side):
+    """Return an input function for the measured shapes of an experiment's source or target."""
+
+    def path(wildcards):
+        domain = getattr(CONFIG.experiments[wildcards.experiment], side)
+        return f"results/domains/{domain}/morphology.parquet"
+
+    return path
+
+
+def experiment_shapes(wildcards):
+    """Return the shapes of both domains, if the experiment has baselines that need them."""
+    if not CONFIG.experiments[wildcards.experiment].baselines:
+        return []
+    return [shapes_of(side)(wildcards) for side in ("source", "target")]
+
+
 def shown_files(name):
     """Return an input function for one file of the models that are looked into."""
     return model_files(name, methods=lambda e: e.show, seeds=lambda e: e.seeds[:1])
@@ -155,6 +243,8 @@ def figure_files(wildcards):
     """Return every figure and table of the configuration's experiments."""
     used = CONFIG.used_domains
     stems = expand("results/experiments/{e}/{f}", e=CONFIG.experiments, f=FIGURES)
+    regrets = expand("results/experiments/{e}/regret", e=CONFIG.regret_experiments)
+    stems += regrets
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -164,6 +254,7 @@ def figure_files(wildcards):
         table=["table.parquet", "table.csv", "audit.json"],
     )
     files += expand("results/domains/{d}/audit.json", d=used)
+    files += expand("{stem}.parquet", stem=regrets)
     return files
 
 
@@ -180,7 +271,7 @@ def catalogue_models(wildcards):
 
 
 def catalogue_stamps(wildcards):
-    domain = CONFIG.catalogues[wildcards.catalogue].domain
+    domain = CONFIG.stamps_domain(CONFIG.catalogues[wildcards.catalogue].domain)
     return f"results/domains/{domain}/stamps/{wildcards.shard}.h5"
 
 

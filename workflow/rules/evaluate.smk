@@ -1,4 +1,5 @@
-# needs: a model and the datasets of its experiment
+# needs: a model and the datasets of its experiment; the predictions of its baselines, the
+#        shapes of its galaxies and the histories of its trainings
 # makes: predictions.parquet and metrics.json beside the model (test split only);
 #        results/experiments/<experiment>/table.parquet, all methods over all seeds
 
@@ -40,6 +41,9 @@ rule evaluate_model:
 rule aggregate_scores:
     input:
         predictions=model_files("predictions.parquet"),
+        baselines=baseline_predictions,
+        histories=model_files("history.csv"),
+        shapes=experiment_shapes,
         code=stage_code("evaluate"),
     output:
         table="results/experiments/{experiment}/table.parquet",
@@ -55,11 +59,20 @@ rule aggregate_scores:
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
+        shapes=lambda w, input: (
+            ["--source-shapes", input.shapes[0], "--target-shapes", input.shapes[1]]
+            if input.shapes
+            else []
+        ),
+        histories=lambda w, input: [f"--history={path}" for path in input.histories],
     message:
         "Comparing the methods of the experiment {wildcards.experiment}"
     shell:
         "sim2sky aggregate"
         " --settings {params.settings:q}"
         " --output {output.table:q}"
+        " {params.shapes:q}"
+        " {params.histories:q}"
         " {input.predictions:q}"
+        " {input.baselines:q}"
         " 2> {log:q}"

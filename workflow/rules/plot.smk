@@ -234,3 +234,32 @@ rule plot_latent:
         " --output {output.png:q}"
         " {input.latents:q}"
         " 2> {log:q}"
+
+
+rule plot_regret:
+    input:
+        regret="results/experiments/{experiment}/regret.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/regret.png",
+            caption="../report/regret.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/regret.pdf",
+    log:
+        "results/logs/plot_regret/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_regret/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting what a choice without target labels costs in {wildcards.experiment}"
+    shell:
+        "sim2sky plot-regret"
+        " --output {output.png:q}"
+        " --regret {input.regret:q}"
+        " 2> {log:q}"

@@ -1,4 +1,5 @@
-# needs: the datasets of an experiment's source and target, and their audit
+# needs: the datasets of an experiment's source and target, and their audit; the model that
+#        a method with `init_from` starts from; the choice of its settings, if they are tuned
 # makes: results/experiments/<experiment>/models/<method>/<network>/<seed>/model.pt, history.csv
 
 
@@ -7,6 +8,8 @@ rule train_model:
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
         audit="results/experiments/{experiment}/audit.json",
+        initial=initial_model,
+        choice=chosen_settings,
         code=stage_code("train"),
     output:
         model=f"{MODEL}/model.pt",
@@ -26,6 +29,10 @@ rule train_model:
             CONFIG.train_settings(w.experiment, w.method, w.network)
         ),
         device=lambda w: CONFIG.experiments[w.experiment].device,
+        initial=lambda w, input: (
+            f"--initial-model {input.initial}" if input.initial else ""
+        ),
+        choice=lambda w, input: f"--choice {input.choice}" if input.choice else "",
     message:
         "Training {wildcards.method}, {wildcards.network}, seed {wildcards.seed} for {wildcards.experiment}"
     shell:
@@ -35,6 +42,8 @@ rule train_model:
         " --target {input.target:q}"
         " --seed {wildcards.seed}"
         " --device {params.device}"
+        " {params.initial}"
+        " {params.choice}"
         " --output {output.model:q}"
         " --history {output.history:q}"
         " 2> {log:q}"

@@ -6,6 +6,7 @@ mergers of one release share a galaxy with training, 99.5 % an augmented copy
 of the same image.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ import numpy as np
 from sim2sky.build.dataset import SPLITS, Dataset
 from sim2sky.build.duplicates import duplicate_pairs, fine_structure
 from sim2sky.errors import Sim2SkyError
+
+log = logging.getLogger("sim2sky")
 
 SPLIT_NAMES = {value: name for name, value in SPLITS.items()}
 EXAMPLES = 3
@@ -85,26 +88,27 @@ def audit_pair(source: Part, target: Part, correlation: float) -> tuple[dict, li
     Returns
     -------
     dict
-        Counts for each domain and of each kind of leak.
+        Classes in both domains and in one alone; counts for each domain and of each
+        kind of leak.
     list of str
         Problems; empty for a clean pair.
 
     Raises
     ------
     Sim2SkyError
-        If the images of the two have other shapes or units: no network fits both.
+        If the images of the two have other shapes or units (no network fits both),
+        or no class is in both.
     """
     for what, one, other in (
         ("shapes (bands, y, x)", source.dataset.images.shape[1:], target.dataset.images.shape[1:]),
         ("units", source.dataset.units, target.dataset.units),
-        ("classes", source.dataset.classes, target.dataset.classes),
     ):
         if one != other:
             raise Sim2SkyError(
                 f"source and target have different {what}",
                 where=f"{source.dataset.domain} and {target.dataset.domain}",
                 got=f"{one} and {other}",
-                fix="give both domains the same bands, image_pixels, rgb stretch and classes",
+                fix="give both domains the same bands, image_pixels and rgb stretch",
             )
     parts = [(part, fine_structure(part.dataset.images)) for part in (source, target)]
     train, validation, test = SPLITS.values()
@@ -117,11 +121,34 @@ def audit_pair(source: Part, target: Part, correlation: float) -> tuple[dict, li
         "duplicate_images": images,
         "projections_apart_from_their_members": _projections([source, target]),
     }
+    classes = _classes(source.dataset, target.dataset)
     counts = {side: _counts(part) for side, part in (("source", source), ("target", target))}
     counts["shared_systems"] = len(
         np.intersect1d(source.dataset.system_id, target.dataset.system_id)
     )
-    return {"rows": counts, **_sizes(checks)}, _problems(checks)
+    return {"classes": classes, "rows": counts, **_sizes(checks)}, _problems(checks)
+
+
+def _classes(source: Dataset, target: Dataset) -> dict[str, list[str]]:
+    """Return which classes both domains have and which only one has; say so if there are any."""
+    shared = [name for name in source.classes if name in target.classes]
+    if not shared:
+        raise Sim2SkyError(
+            "source and target share no class",
+            where=f"{source.domain} and {target.domain}",
+            got=f"{', '.join(source.classes)} and {', '.join(target.classes)}",
+            fix="name the classes alike in the build settings of both domains",
+        )
+    alone = {
+        "source_only": [name for name in source.classes if name not in shared],
+        "target_only": [name for name in target.classes if name not in shared],
+    }
+    if any(alone.values()):
+        log.warning(
+            "classes only in the source: %s; only in the target, unknown to the models: %s",
+            *(", ".join(names) or "none" for names in alone.values()),
+        )
+    return {"shared": shared, **alone}
 
 
 def _not_finite(part: Part) -> list[str]:

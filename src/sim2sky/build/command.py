@@ -21,6 +21,10 @@ def build(
         str | None,
         typer.Option(help="Name of the domain; by default that of the output's folder."),
     ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(help="Table of the galaxies behind the stamps, for class rules and split."),
+    ] = None,
 ) -> None:
     """Join stamps to a dataset, split it by system and audit it for leaks.
 
@@ -36,7 +40,7 @@ def build(
 
     build_settings = read_settings(BuildSettings, settings)
     domain = domain or output.resolve().parent.name
-    part, nuisance, attributes = build_dataset(stamps, build_settings, domain)
+    part, nuisance, attributes = build_dataset(stamps, build_settings, domain, sample)
     report, problems = audit_dataset(part, build_settings.duplicate_correlation)
     if build_settings.nuisance != "off":
         scores = nuisance_scores(nuisance, part.dataset.label, part.dataset.system_id)

@@ -206,6 +206,41 @@ def read_splits(path: str | Path) -> np.ndarray:
         return hdf5_dataset(file, "split")[:]
 
 
+def labels_for_model(dataset: Dataset, model_classes: list[str]) -> np.ndarray:
+    """Return the labels numbered by the model's classes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Read with labels.
+    model_classes : list of str
+        K names.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,) int8: 0..K-1, or K and up for classes that the model does not know
+        (in the dataset's order), or -1 where the label is unknown.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the dataset and the model share no class.
+    """
+    strangers = [name for name in dataset.classes if name not in model_classes]
+    if len(strangers) == len(dataset.classes):
+        raise Sim2SkyError(
+            "dataset and model share no class",
+            where=f"domain {dataset.domain}",
+            got=", ".join(dataset.classes),
+            expected=", ".join(model_classes),
+        )
+    order = [*model_classes, *strangers]
+    # the -1 of unknown labels picks the last entry, which is -1
+    number = np.array([*(order.index(name) for name in dataset.classes), -1], dtype=np.int8)
+    return number[dataset.label]
+
+
 def _rows_of(splits: np.ndarray, split: str | None, path: str | Path) -> slice:
     """Return the rows of a split; they are contiguous since the writer sorts."""
     if split is None:

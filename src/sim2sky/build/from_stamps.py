@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.build.audit import Part
+from sim2sky.build.classes import labels_by_rules, sample_rows, split_strata
 from sim2sky.build.dataset import SPLITS, Dataset
 from sim2sky.build.normalisation import Normalisation
 from sim2sky.build.settings import BuildSettings
@@ -21,13 +22,16 @@ DATASET_COLUMNS = ("label", "galaxy_id", "system_id", "view", "stage", "redshift
 
 
 def build_dataset(
-    paths: Sequence[str | Path], settings: BuildSettings, domain: str
+    paths: Sequence[str | Path],
+    settings: BuildSettings,
+    domain: str,
+    sample: str | Path | None = None,
 ) -> tuple[Part, pd.DataFrame, dict]:
     """Join stamps files to one dataset.
 
     The result does not depend on how the stamps were cut into files. The split
-    is made before rows are dropped, so that domains of one sample that drop
-    different rows still share it.
+    is made before rows are sorted into classes and dropped, so that domains of
+    one sample with other classes, or that drop other rows, still share it.
 
     Parameters
     ----------
@@ -37,6 +41,9 @@ def build_dataset(
         Classes, split, normalisation and which rows to keep.
     domain : str
         Name of the domain.
+    sample : str or Path, optional
+        Table of the galaxies behind the stamps. With it the class rules apply and
+        the split is stratified by morphology too.
 
     Returns
     -------
@@ -45,13 +52,13 @@ def build_dataset(
     pandas.DataFrame
         (N,K) nuisance features.
     dict
-        Attributes psf_fwhm_arcsec, survey and split_seed.
+        Attributes psf_fwhm_arcsec, survey, noise, noise_sigma (median by band) and split_seed.
 
     Raises
     ------
     Sim2SkyError
         If the stamps do not belong together, a label has no class, a row
-        appears twice, or no row is left.
+        appears twice, class rules have no sample, or no row is left.
     """
     shards = [read_stamps(path, images=False) for path in paths]
     _check_alike(shards, paths)
@@ -62,10 +69,21 @@ def build_dataset(
     nuisance = pd.concat([shard.nuisance for shard in shards], ignore_index=True)
     if len(columns["label"]) == 0:
         raise Sim2SkyError("the stamps hold no rows", where=paths[0])
-    _check_rows(columns, settings, paths[0])
-    split = split_by_system(
-        columns["system_id"], columns["label"], settings.fractions, settings.seed
-    )
+    _check_unique(columns, paths[0])
+    stratum = columns["label"]
+    if sample is not None:
+        rows = sample_rows(sample, columns["galaxy_id"])
+        stratum = split_strata(rows, columns["system_id"], len(settings.fractions))
+    split = split_by_system(columns["system_id"], stratum, settings.fractions, settings.seed)
+    if settings.class_rules:
+        if sample is None:
+            raise Sim2SkyError(
+                "class rules need the sample that the stamps were made from",
+                where=paths[0],
+                fix="give --sample; real images have their rules in their labels settings",
+            )
+        columns["label"] = labels_by_rules(rows, settings.class_rules, settings.classes)
+    _check_labels(columns["label"], settings.classes, paths[0])
     order = np.lexsort((columns["view"], columns["galaxy_id"]))
     order = order[_kept(columns, settings)[order]]
     if len(order) == 0:
@@ -93,6 +111,8 @@ def build_dataset(
     extra = {
         "psf_fwhm_arcsec": attributes["psf_fwhm_arcsec"],
         "survey": attributes["survey"],
+        "noise": bool(attributes["noise"]),
+        "noise_sigma": np.median(columns["noise_sigma"], axis=0),
         "split_seed": settings.seed,
     }
     return Part(dataset, split), nuisance.iloc[order].reset_index(drop=True), extra
@@ -148,19 +168,21 @@ def _check_alike(shards: list[Stamps], paths: Sequence[str | Path]) -> None:
                 )
 
 
-def _check_rows(
-    columns: dict[str, np.ndarray], settings: BuildSettings, where: str | Path
-) -> None:
-    """Refuse labels without a class and rows that appear twice."""
-    highest = int(columns["label"].max())
-    if highest >= len(settings.classes):
+def _check_labels(label: np.ndarray, classes: list[str], where: str | Path) -> None:
+    """Refuse labels without a class."""
+    highest = int(label.max())
+    if highest >= len(classes):
         raise Sim2SkyError(
             "a label has no class",
             where=where,
             got=highest,
-            expected=f"below {len(settings.classes)} ({', '.join(settings.classes)})",
+            expected=f"below {len(classes)} ({', '.join(classes)})",
             fix="name all classes in the build settings",
         )
+
+
+def _check_unique(columns: dict[str, np.ndarray], where: str | Path) -> None:
+    """Refuse rows that appear twice."""
     keys = pd.DataFrame({name: columns[name] for name in ("galaxy_id", "view")})
     twice = keys[keys.duplicated()]
     if len(twice):

@@ -17,6 +17,12 @@ class BuildSettings(Settings):
     classes: list[str] = Field(
         ["non-merger", "merger"], min_length=2, description="Names of the labels 0, 1, ..."
     )
+    class_rules: dict[str, str] = Field(
+        {},
+        description="For mocks, a pandas query for each class on the columns of the sample's "
+        "galaxies.parquet (label, stage, morphology, sfr, ...); a galaxy that none matches is "
+        "unlabelled. Empty: the sample's own label.",
+    )
     fractions: tuple[float, float, float] = Field(
         (0.6, 0.15, 0.25), description="Parts of the systems for training, validation and test."
     )
@@ -54,4 +60,9 @@ class BuildSettings(Settings):
             raise ValueError("fractions must be positive and add up to 1")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("a class is named twice")
+        if self.class_rules and set(self.class_rules) != set(self.classes):
+            raise ValueError(
+                f"class_rules are for {', '.join(self.class_rules)}, but classes are "
+                f"{', '.join(self.classes)}"
+            )
         return self

@@ -11,21 +11,21 @@ import numpy as np
 
 
 def split_by_system(
-    system_id: np.ndarray, label: np.ndarray, fractions: tuple[float, ...], seed: int
+    system_id: np.ndarray, stratum: np.ndarray, fractions: tuple[float, ...], seed: int
 ) -> np.ndarray:
     """Return the split of each row.
 
-    Systems are put in strata by the highest label that one of their rows has
-    (a system with any merger, one with none, one without labels), ordered in
-    each stratum by a hash, and cut by the fractions. A stratum of at least as
-    many systems as there are splits appears in every one of them.
+    A system's stratum is the highest that one of its rows has (by label: a system
+    with any merger, one with none, one without labels). In each stratum systems are
+    ordered by a hash and cut by the fractions. A stratum of at least as many systems
+    as there are splits appears in every one of them.
 
     Parameters
     ----------
     system_id : numpy.ndarray
         (N,) integers.
-    label : numpy.ndarray
-        (N,) integers, -1 unknown.
+    stratum : numpy.ndarray
+        (N,) integers, for example labels.
     fractions : tuple of float
         Part of the systems for split 0, 1, ...; their sum is 1.
     seed : int
@@ -37,12 +37,12 @@ def split_by_system(
         (N,) uint8, the index of the fraction.
     """
     systems, row_system = np.unique(system_id, return_inverse=True)
-    stratum = np.full(len(systems), -1)
-    np.maximum.at(stratum, row_system, np.asarray(label, dtype=int))
+    of_system = np.full(len(systems), np.iinfo(int).min)
+    np.maximum.at(of_system, row_system, np.asarray(stratum, dtype=int))
     ranks = np.array([_hash_of(system, seed) for system in systems])
     split = np.zeros(len(systems), dtype=np.uint8)
-    for value in np.unique(stratum):
-        members = np.flatnonzero(stratum == value)
+    for value in np.unique(of_system):
+        members = np.flatnonzero(of_system == value)
         ordered = members[np.argsort(ranks[members], kind="stable")]
         split[ordered] = np.repeat(np.arange(len(fractions)), _counts(len(members), fractions))
     return split[row_system]

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from sim2sky.build.dataset import Dataset
+from sim2sky.build.dataset import Dataset, labels_for_model
 from sim2sky.embed.layout import isomap_plane, principal_components, tsne_plane
 from sim2sky.embed.separation import domain_distances, proxy_a_distance, silhouette
 from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.choice import choose_rows
-from sim2sky.evaluate.predictions import labels_for_model
 from sim2sky.files import atomic_path
 
 if TYPE_CHECKING:

@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import Resampling
+from sim2sky.evaluate.comparison import ADABN, ORACLE, SOURCE_ONLY, comparisons, with_interval
+from sim2sky.evaluate.cost import COLUMNS as COST_COLUMNS
+from sim2sky.evaluate.hard import hard_auc, only_hard
 from sim2sky.evaluate.predictions import COLUMNS, class_names, resampled_scores
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.files import read_parquet
 
-FIRST_METHODS = ("source_only", "adabn")
-LAST_METHODS = ("oracle",)
+FIRST_METHODS = (SOURCE_ONLY, ADABN)
+LAST_METHODS = (ORACLE,)
 
 Scores = dict[str, np.ndarray]
 
@@ -67,7 +71,13 @@ def read_predictions(paths: list[Path]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summary_table(predictions: pd.DataFrame, settings: EvaluateSettings) -> pd.DataFrame:
+def summary_table(
+    predictions: pd.DataFrame,
+    settings: EvaluateSettings,
+    *,
+    hard: pd.DataFrame | None = None,
+    costs: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return scores over seeds, with intervals and comparisons between methods.
 
     Parameters
@@ -76,6 +86,10 @@ def summary_table(predictions: pd.DataFrame, settings: EvaluateSettings) -> pd.D
         From `read_predictions`.
     settings : EvaluateSettings
         How to score.
+    hard : pandas.DataFrame, optional
+        The target's hard rows, see `sim2sky.evaluate.hard`.
+    costs : pandas.DataFrame, optional
+        From `sim2sky.evaluate.cost.training_costs`.
 
     Returns
     -------
@@ -84,12 +98,10 @@ def summary_table(predictions: pd.DataFrame, settings: EvaluateSettings) -> pd.D
         n_systems (labelled test rows), then per score its mean over the seeds in
         which it is defined, ``_low`` and ``_high`` (the interval of that mean over
         resampled systems) and ``_seed_std`` (scatter between seeds, NaN for one).
-        On the target, of the balanced accuracy: ``gain_over_source_only`` and
-        ``gain_over_adabn`` (paired differences), ``negative_transfer`` (the whole
-        interval of the first is below zero), ``gap_closed`` = (method -
-        source_only) / (oracle - source_only), with their intervals, and
-        ``gap_closed_reason`` where there is none. Methods: source_only and adabn
-        first, oracle last, the others as they come.
+        On the target ``auc_hard`` of the ``n_hard`` hard rows, and the columns of
+        `sim2sky.evaluate.comparison.comparisons`. For trained models
+        ``train_seconds`` and ``images_per_second``. Methods: source_only and adabn
+        first, oracle last, the others as they come; baselines after all networks.
 
     Raises
     ------
@@ -98,77 +110,49 @@ def summary_table(predictions: pd.DataFrame, settings: EvaluateSettings) -> pd.D
     """
     rows = []
     for _, of_experiment in predictions.groupby("experiment", sort=False):
-        scores = {
-            domain: _seed_scores(of_experiment[of_experiment["domain"] == domain], settings)
-            for domain in ("source", "target")
-        }
-        target_accuracy = {
-            key: _mean_over_seeds(runs["balanced_accuracy"])
-            for key, runs in scores["target"].items()
-        }
-        for network, method in _ordered_models(of_experiment):
-            for domain in ("source", "target"):
-                chosen = of_experiment[
-                    (of_experiment["network"] == network)
-                    & (of_experiment["method"] == method)
-                    & (of_experiment["domain"] == domain)
-                ]
-                if chosen.empty:
-                    continue
+        models = _ordered_models(of_experiment)
+        classes = class_names(of_experiment)
+        positive = "auc" if len(classes) == 2 else f"auc_{classes[-1]}"
+        for domain in ("source", "target"):
+            here = of_experiment[of_experiment["domain"] == domain]
+            seeds = _seed_scores(here, settings, hard if domain == "target" else None)
+            means = {
+                model: {name: _mean_over_seeds(runs) for name, runs in seeds[model].items()}
+                for model in models
+                if model in seeds
+            }
+            for model, scores in means.items():
+                network, method = model
+                chosen = here[(here["network"] == network) & (here["method"] == method)]
                 row = _identity(chosen)
-                for name, values in scores[domain][network, method].items():
-                    row |= _with_interval(name, _mean_over_seeds(values), settings.interval)
-                    row[f"{name}_seed_std"] = _seed_std(values[:, 0])
+                for name, values in scores.items():
+                    row |= with_interval(name, values, settings.interval)
+                    row[f"{name}_seed_std"] = _seed_std(seeds[model][name][:, 0])
                 if domain == "target":
-                    row |= _comparisons(target_accuracy, network, method, settings)
-                rows.append(row)
-    return pd.DataFrame(rows).astype({"negative_transfer": "boolean"})
-
-
-def gap_closed(
-    method: np.ndarray, source_only: np.ndarray, oracle: np.ndarray, settings: EvaluateSettings
-) -> tuple[float, float, float, str]:
-    """Return which part of the way from source_only to the oracle a method goes.
-
-    Parameters
-    ----------
-    method, source_only, oracle : numpy.ndarray
-        (1+B,) balanced accuracies on the target of the sample and its resamples.
-    settings : EvaluateSettings
-        ``minimum_gap`` and ``interval``.
-
-    Returns
-    -------
-    value, low, high : float
-        NaN where the gap is too small for a fraction of it to mean anything.
-    reason : str
-        Why something is NaN, else empty.
-    """
-    gap = oracle - source_only
-    if not np.isfinite(gap[0]):
-        return np.nan, np.nan, np.nan, "no target scores of source_only and oracle"
-    if gap[0] < settings.minimum_gap:
-        reason = f"oracle - source_only = {gap[0]:.3f}, below {settings.minimum_gap:g}"
-        return np.nan, np.nan, np.nan, reason
-    fraction = np.divide(method - source_only, gap, out=np.full(len(gap), np.nan), where=gap > 0)
-    closed_gaps = float(np.mean(~(gap[1:] > 0)))
-    if closed_gaps > (1 - settings.interval) / 2:
-        # those resamples are the ones whose fraction is far out: without them the rest misleads
-        reason = f"no interval: the gap vanishes in {closed_gaps:.1%} of the resamples"
-        return float(fraction[0]), np.nan, np.nan, reason
-    return float(fraction[0]), *interval(fraction, settings.interval), ""
+                    row |= comparisons(means, model, positive, settings)
+                    if hard is not None:
+                        first = chosen[chosen["seed"] == chosen["seed"].iloc[0]]
+                        row["n_hard"] = len(only_hard(first, hard))
+                if costs is not None:
+                    known = model in costs.index
+                    row |= costs.loc[model] if known else dict.fromkeys(COST_COLUMNS, np.nan)
+                rows.append({"place": (models.index(model), domain), **row})
+    table = pd.DataFrame(rows).sort_values("place", ignore_index=True).drop(columns="place")
+    if "negative_transfer" not in table:  # nothing but the source was scored
+        table["negative_transfer"] = pd.NA
+    return table.astype({"negative_transfer": "boolean"})
 
 
 def _ordered_models(predictions: pd.DataFrame) -> list[tuple[str, str]]:
     """Return (network, method) pairs in the order of the table."""
 
-    def rank(pair: tuple[str, str]) -> tuple[int, int]:
+    def rank(pair: tuple[str, str]) -> tuple[bool, int, int]:
         network, method = pair
         if method in FIRST_METHODS:
             place = FIRST_METHODS.index(method) - len(FIRST_METHODS)
         else:
             place = 1 + LAST_METHODS.index(method) if method in LAST_METHODS else 0
-        return networks.index(network), place
+        return network == BASELINE_NETWORK, networks.index(network), place
 
     networks = list(predictions["network"].unique())
     pairs = predictions[["network", "method"]].drop_duplicates()
@@ -176,7 +160,7 @@ def _ordered_models(predictions: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _seed_scores(
-    predictions: pd.DataFrame, settings: EvaluateSettings
+    predictions: pd.DataFrame, settings: EvaluateSettings, hard: pd.DataFrame | None
 ) -> dict[tuple[str, str], Scores]:
     """Return arrays (seeds, 1+B) by score, for each network and method of one domain."""
     resampling = Resampling.draw(
@@ -198,7 +182,10 @@ def _seed_scores(
                     expected=f"the first model's {len(first)} rows and labels",
                     fix="evaluate all models anew on the same datasets",
                 )
-            runs.append(resampled_scores(run, resampling, settings))
+            scores = resampled_scores(run, resampling, settings)
+            if hard is not None:
+                scores["auc_hard"] = hard_auc(run, hard, resampling)
+            runs.append(scores)
         result[network, method] = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
     return result
 
@@ -228,32 +215,3 @@ def _identity(predictions: pd.DataFrame) -> dict[str, object]:
         "n_rows": len(labelled),
         "n_systems": labelled["system_id"].nunique(),
     }
-
-
-def _with_interval(name: str, values: np.ndarray, level: float) -> dict[str, float]:
-    """Return the columns of a number and its interval."""
-    low, high = interval(values, level)
-    return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
-
-
-def _comparisons(
-    accuracy: dict[tuple[str, str], np.ndarray],
-    network: str,
-    method: str,
-    settings: EvaluateSettings,
-) -> dict[str, object]:
-    """Return the columns that set a method against source_only, adabn and the oracle."""
-    own = accuracy[network, method]
-    undefined = np.full(len(own), np.nan)
-    source_only, adabn, oracle = (
-        accuracy.get((network, name), undefined) for name in (*FIRST_METHODS, *LAST_METHODS)
-    )
-    row = {
-        **_with_interval("gain_over_source_only", own - source_only, settings.interval),
-        **_with_interval("gain_over_adabn", own - adabn, settings.interval),
-    }
-    best = row["gain_over_source_only_high"]
-    row["negative_transfer"] = pd.NA if np.isnan(best) else best < 0
-    closed = gap_closed(own, source_only, oracle, settings)
-    names = ("gap_closed", "gap_closed_low", "gap_closed_high", "gap_closed_reason")
-    return row | dict(zip(names, closed, strict=True))

@@ -24,11 +24,10 @@ def evaluate(
     """Predict and score the test rows of both domains with one model.
 
     Each domain is read with its own normalisation; intervals come from resampling
-    whole systems. Beside the scores stands the AUC of plain image asymmetry.
+    whole systems.
     """
     import pandas as pd
 
-    from sim2sky.evaluate.baselines import asymmetry_summary
     from sim2sky.evaluate.predictions import predict_rows, read_test_rows, score_summary
     from sim2sky.files import write_json, write_parquet
     from sim2sky.provenance import stamp
@@ -43,7 +42,6 @@ def evaluate(
             loaded, dataset, domain, experiment=experiment, batch_size=parsed.batch_size
         )
         report[domain] = score_summary(table, parsed)
-        report[domain]["asymmetry_auc"] = asymmetry_summary(dataset, loaded.classes, parsed)
         counts[domain] = {
             "rows": len(table),
             "systems": int(table["system_id"].nunique()),
@@ -74,20 +72,39 @@ def evaluate(
 
 
 def aggregate(
-    predictions: Annotated[list[Path], typer.Argument(help="Tables of `sim2sky evaluate`")],
+    predictions: Annotated[
+        list[Path], typer.Argument(help="Tables of `sim2sky evaluate` and `sim2sky baseline`")
+    ],
     output: Annotated[Path, typer.Option(help="Output table; a .csv is written beside it")],
     settings: Annotated[str, typer.Option(help="JSON text or file")] = "{}",
+    source_shapes: Annotated[
+        Path | None, typer.Option(help="Table of `sim2sky measure` of the source")
+    ] = None,
+    target_shapes: Annotated[
+        Path | None, typer.Option(help="The same of the target; tells which rows are hard")
+    ] = None,
+    history: Annotated[
+        list[Path] | None, typer.Option(help="models/<method>/<network>/<seed>/history.csv files")
+    ] = None,
 ) -> None:
     """Make one table of all methods, networks and seeds from their predictions.
 
     Scores are means over seeds; their intervals and those of paired differences
-    come from resampling the same systems for all of them.
+    come from resampling the same systems for all of them. Shapes and histories add
+    the scores on hard rows and the cost of training.
     """
     from sim2sky.evaluate.aggregate import read_predictions, summary_table
+    from sim2sky.evaluate.cost import training_costs, training_rows
+    from sim2sky.evaluate.hard import read_hard_rows
     from sim2sky.files import atomic_path, write_parquet
 
     parsed = read_settings(EvaluateSettings, settings)
-    table = summary_table(read_predictions(predictions), parsed)
+    hard = costs = None
+    if target_shapes is not None:
+        hard = read_hard_rows(target_shapes, parsed.hard_component_ratio)
+    if history:
+        costs = training_costs(history, training_rows(source_shapes), training_rows(target_shapes))
+    table = summary_table(read_predictions(predictions), parsed, hard=hard, costs=costs)
     write_parquet(table, output)
     with atomic_path(output.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4f")

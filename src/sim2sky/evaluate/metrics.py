@@ -42,7 +42,8 @@ def scores(
         Each (B,): ``balanced_accuracy``, ``accuracy``, ``recall_<class>``,
         ``precision_<class>``, ``f1`` (of the positive class for two classes, else
         the mean over classes), ``auc`` (likewise: positive class, or mean of each
-        against the rest), ``brier``, ``ece``, ``purity_at_prior``.
+        against the rest) and for more than two classes ``auc_<class>``, ``brier``,
+        ``ece``, ``purity_at_prior``.
     """
     n_classes = len(classes)
     label = np.asarray(label, dtype=np.int64)
@@ -53,16 +54,19 @@ def scores(
     recall, precision = _ratio(hits, actual), _ratio(hits, called)
     f1 = _ratio(2 * hits, actual + called)
     present = np.bincount(label, minlength=n_classes) > 0
+    undefined = np.full(weights.shape[1], np.nan)
     # with two classes the AUC of one against the other is the same from both sides
     judged = np.array([1]) if n_classes == 2 else np.flatnonzero(present)
-    areas = [auc(probabilities[:, k], label == k, weights) for k in judged]
+    areas = {classes[k]: auc(probabilities[:, k], label == k, weights) for k in judged}
+    each_auc = {f"auc_{name}": areas.get(name, undefined) for name in classes}
     return {
         "balanced_accuracy": _mean_over(recall, present, at_least=2),
         "accuracy": _ratio(hits.sum(axis=1), actual.sum(axis=1)),
         **{f"recall_{name}": recall[:, k] for k, name in enumerate(classes)},
         **{f"precision_{name}": precision[:, k] for k, name in enumerate(classes)},
         "f1": f1[:, 1] if n_classes == 2 else _mean_over(f1, present, at_least=1),
-        "auc": np.mean(areas, axis=0) if areas else np.full(weights.shape[1], np.nan),
+        "auc": np.mean([*areas.values()], axis=0) if areas else undefined,
+        **(each_auc if n_classes > 2 else {}),
         "brier": brier(label, probabilities, weights),
         "ece": calibration_error(label, probabilities, weights, calibration_bins),
         "purity_at_prior": purity(table, positive_fraction),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from sim2sky.build.dataset import Dataset, read_dataset
+from sim2sky.build.dataset import Dataset, labels_for_model, read_dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
-from sim2sky.evaluate.metrics import auc, entropy, scores
+from sim2sky.evaluate.metrics import scores
+from sim2sky.evaluate.open_set import open_set_scores
 from sim2sky.evaluate.settings import EvaluateSettings
 
 if TYPE_CHECKING:
@@ -52,41 +53,6 @@ def read_test_rows(path: str | Path, model: "Model") -> Dataset:
             fix="evaluate on the datasets of the model's own experiment",
         )
     return dataset
-
-
-def labels_for_model(dataset: Dataset, model_classes: list[str]) -> np.ndarray:
-    """Return the labels numbered by the model's classes.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Read with labels.
-    model_classes : list of str
-        K names.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N,) int8: 0..K-1, or K and up for classes that the model does not know
-        (in the dataset's order), or -1 where the label is unknown.
-
-    Raises
-    ------
-    Sim2SkyError
-        If the dataset and the model share no class.
-    """
-    strangers = [name for name in dataset.classes if name not in model_classes]
-    if len(strangers) == len(dataset.classes):
-        raise Sim2SkyError(
-            "dataset and model share no class",
-            where=f"domain {dataset.domain}",
-            got=", ".join(dataset.classes),
-            expected=", ".join(model_classes),
-        )
-    order = [*model_classes, *strangers]
-    # the -1 of unknown labels picks the last entry, which is -1
-    number = np.array([*(order.index(name) for name in dataset.classes), -1], dtype=np.int8)
-    return number[dataset.label]
 
 
 def predict_rows(
@@ -172,8 +138,7 @@ def resampled_scores(
     """Return the scores of one model in one domain, for the sample and its resamples.
 
     Rows without a label, or with a class the model does not know, do not enter,
-    except that the latter give ``unknown_auc``: how well the entropy of the
-    prediction tells them from the known classes.
+    except that the latter give the scores of `sim2sky.evaluate.open_set`.
 
     Parameters
     ----------
@@ -206,10 +171,9 @@ def resampled_scores(
         known["system_id"].to_numpy(),
     )
     if len(known) < len(labelled):
-        doubt = entropy(labelled[columns].to_numpy())
-        strange = (labelled["label"] >= len(classes)).to_numpy()
+        every_label, every_probability = labelled["label"].to_numpy(), labelled[columns].to_numpy()
         result |= resampling.apply(
-            lambda weights: {"unknown_auc": auc(doubt, strange, weights)},
+            lambda weights: open_set_scores(every_label, every_probability, weights),
             labelled["system_id"].to_numpy(),
         )
     return result

@@ -33,4 +33,10 @@ class EvaluateSettings(Settings):
         description="Smallest advantage of the oracle over source_only, in balanced accuracy on "
         "the target, of which a closed fraction is quoted.",
     )
+    hard_component_ratio: float = Field(
+        0.1,
+        ge=0,
+        description="A target row is hard if its second brightest component has more than this "
+        "part of the brightest one's flux: the rows of auc_hard.",
+    )
     batch_size: int = Field(256, ge=1, description="Images per forward pass.")

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from sim2sky.build.dataset import Dataset
+from sim2sky.build.dataset import Dataset, labels_for_model
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.choice import choose_rows
-from sim2sky.evaluate.footprint import significant_light
-from sim2sky.evaluate.predictions import labels_for_model
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.files import atomic_path
+from sim2sky.measure.footprint import significant_light
 
 if TYPE_CHECKING:
     from sim2sky.train.model_file import Model
@@ -122,7 +121,7 @@ def explain_rows(
     prepared = model.prepare(images, domain)
     main, *others = explained_classes(settings, model.classes)
     maps = {
-        name: gradcam_maps(model.network, prepared, model.classes.index(name))
+        name: gradcam_maps(model.network_for(domain), prepared, model.classes.index(name))
         for name in (main, *others)
     }
     light = images.sum(axis=1)

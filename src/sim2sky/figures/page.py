@@ -44,21 +44,24 @@ class Column:
         Its heading.
     signed : bool
         Whether a plus sign is written: for differences.
+    digits : int
+        After the point.
     """
 
     metric: str
     title: str
     signed: bool = False
+    digits: int = 3
 
     def text(self, number: Estimate) -> tuple[str, str]:
         """Return a value and its interval as the page shows them."""
         if not number:
             return "–", ""
-        sign = "+" if self.signed else ""
+        form = f"{'+' if self.signed else ''}.{self.digits}f"
         # a method against itself has an interval of no width, which says nothing
         has_interval = np.isfinite(number.low) and number.low < number.high
-        ends = f"[{number.low:{sign}.3f}, {number.high:{sign}.3f}]" if has_interval else ""
-        return f"{number.value:{sign}.3f}", ends
+        ends = f"[{number.low:{form}}, {number.high:{form}}]" if has_interval else ""
+        return f"{number.value:{form}}", ends
 
 
 def write_gallery(
@@ -240,11 +243,24 @@ def table_columns(table: pd.DataFrame) -> list[Column]:
         Column("gain_over_adabn", "gain over AdaBN", signed=True),
         Column("gap_closed", "gap closed"),
         *(Column(f"recall_{name}", f"recall of {name}") for name in recall_classes(table)),
+        Column("h_score", "H-score with unknown class"),
+        Column("unknown_auc", "AUC of unknown class"),
         Column("auc", "AUC"),
+        Column("auc_gain_over_asymmetry", "AUC gain over asymmetry", signed=True),
+        Column("auc_gain_over_second_component", "AUC gain over second component", signed=True),
+        Column("auc_hard", "AUC, hard rows"),
+        Column("auc_hard_gain_over_asymmetry", "hard AUC gain over asymmetry", signed=True),
+        Column(
+            "auc_hard_gain_over_second_component",
+            "hard AUC gain over second component",
+            signed=True,
+        ),
         Column("f1", "F1"),
         Column("brier", "Brier score"),
         Column("ece", "calibration error"),
         Column("purity_at_prior", "purity at survey prior"),
+        Column("train_seconds", "seconds to train", digits=0),
+        Column("images_per_second", "training images per second", digits=0),
     ]
     return [column for column in columns if column.metric in table]
 
@@ -255,7 +271,8 @@ def _experiment_content(section: Section, captions: Path, described: dict) -> di
     content |= {"description": described.get("description", "")}
     content |= {"headline": "", "findings": [], "table": None}
     content["domains"] = [described[side] for side in ("source", "target") if side in described]
-    parquet = next((path for path in section.tables.values() if path.suffix == ".parquet"), None)
+    tables = section.tables.values()
+    parquet = next((path for path in tables if path.name == "table.parquet"), None)
     if parquet is None:
         return content
     table = read_table(parquet, ["balanced_accuracy"])
@@ -265,6 +282,9 @@ def _experiment_content(section: Section, captions: Path, described: dict) -> di
     for _, row in table.iterrows():
         numbers = [estimate(row, column.metric) for column in columns]
         texts = [column.text(number) for column, number in zip(columns, numbers, strict=True)]
+        worse = row.get("negative_transfer", pd.NA)
+        if not pd.isna(worse) and worse:
+            texts = _with_warning(columns, texts)
         cells = [
             # repr gives back the very number of the table
             {"number": repr(number.value) if number else "", "text": text, "interval": interval}
@@ -278,6 +298,16 @@ def _experiment_content(section: Section, captions: Path, described: dict) -> di
         "findings": sentences(table),
         "table": {"columns": columns, "rows": rows, "counts": counts},
     }
+
+
+def _with_warning(columns: list[Column], texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the texts of a row with a word where a method is worse than none."""
+    return [
+        (text, f"{interval} negative transfer")
+        if column.metric == "gain_over_source_only"
+        else (text, interval)
+        for column, (text, interval) in zip(columns, texts, strict=True)
+    ]
 
 
 def _section_content(section: Section, captions: Path) -> dict:

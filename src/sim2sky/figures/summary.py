@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.plot.inputs import recall_classes, rows_of, variants_of
 from sim2sky.plot.style import method_label
 
@@ -77,7 +78,7 @@ def headline(table: pd.DataFrame) -> str:
     str
         Balanced accuracies on the target, of the first network.
     """
-    network = min(table["network"])
+    network = next(iter(_networks(table)), BASELINE_NETWORK)
     best = best_method(table, network)
     own = estimate(_row(table, SOURCE_ONLY, network, "source"), METRIC)
     parts = []
@@ -102,12 +103,13 @@ def sentences(table: pd.DataFrame) -> list[str]:
     list of str
         Plain sentences; they name the network if there are several.
     """
-    networks = sorted(set(table["network"]))
+    networks = _networks(table)
     found = []
     for network in networks:
         prefix = f"{network}: " if len(networks) > 1 else ""
-        found += [prefix + text for text in (*_across(table, network), *_best(table, network))]
-    return found
+        texts = (*_across(table, network), *_best(table, network), *_rivals(table, network))
+        found += [prefix + text for text in texts]
+    return found + _probe(table)
 
 
 def best_method(table: pd.DataFrame, network: str) -> str | None:
@@ -187,6 +189,44 @@ def _best(table: pd.DataFrame, network: str) -> list[str]:
     if listed:
         found.append(f"Its recall on the target is {' and '.join(listed)}.")
     return found
+
+
+def _rivals(table: pd.DataFrame, network: str) -> list[str]:
+    """Say whether the best method beats what needs no training."""
+    method = best_method(table, network)
+    row = None if method is None else _row(table, method, network, "target")
+    found = []
+    for metric, rows in (("auc", ""), ("auc_hard", " on the hard rows")):
+        for rival in ("asymmetry", "second_component"):
+            difference = estimate(row, f"{metric}_gain_over_{rival}")
+            if not difference:
+                continue
+            verdict = _verdict(difference, "better", "worse", "no difference is established")
+            area = estimate(_row(table, rival, BASELINE_NETWORK, "target"), metric)
+            own = f" (AUC {area})" if area else ""
+            found.append(
+                f"Against {method_label(rival)}{own}, which sees no training image, the AUC of "
+                f"{method_label(method)} on the target{rows} is {difference.signed}: {verdict}."
+            )
+    return found
+
+
+def _probe(table: pd.DataFrame) -> list[str]:
+    """Say whether numbers that are no property of an image tell the class."""
+    area = estimate(_row(table, "leakage_probe", BASELINE_NETWORK, "source"), "auc")
+    if not area:
+        return []
+    verdict = "as it must be" if area.low <= 0.5 else "which is a leak"
+    level = "at chance" if area.low <= 0.5 else "above chance"
+    return [
+        "A forest on numbers that are no property of the image has an AUC of "
+        f"{area} on the source, {level}, {verdict}."
+    ]
+
+
+def _networks(table: pd.DataFrame) -> list[str]:
+    """Return the networks of a table, without what stands for that of a baseline."""
+    return sorted(set(table["network"]) - {BASELINE_NETWORK})
 
 
 def _verdict(difference: Estimate, above: str, below: str, between: str) -> str:

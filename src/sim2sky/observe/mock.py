@@ -297,7 +297,9 @@ def _sky_residual(
     shape: tuple[int, ...], bands: list[Band], scene: SceneSettings, draw: np.random.Generator
 ) -> np.ndarray:
     """Return a tilted plane per band in nJy per pixel: what sky subtraction left."""
-    level = draw.normal(size=(len(bands), 3, 1, 1)) * scene.sky_residual_sigma
+    # a bright star's halo is rare and strong: a scale of its own for each image
+    scale = scene.sky_residual_sigma * np.exp(draw.normal(0.0, 0.7))
+    level = draw.normal(size=(len(bands), 3, 1, 1)) * scale
     slopes = np.linspace(-0.5, 0.5, shape[-1])
     plane = level[:, 0] + level[:, 1] * slopes[:, None] + level[:, 2] * slopes
     # noise of a square arcsecond, spread over it, is one of a pixel times the pixel's side

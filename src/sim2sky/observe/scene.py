@@ -108,12 +108,12 @@ def add_surroundings(
     satellites = random.poisson(settings.satellites)
     neighbours = random.poisson(settings.neighbours)
     near = [
-        _around(superposed, 0.1, 1.2, frame.size_arcsec, random),
+        _around(superposed, 0.1, 3.0, frame.size_arcsec, random),
         _around(satellites, 0.2, 2.0, frame.size_arcsec, random),
         _around(neighbours, *settings.neighbour_distance_sizes, frame.size_arcsec, random),
     ]
     fluxes += [
-        own_flux * _log_uniform(0.01, 0.5, superposed, random),
+        own_flux * _log_uniform(*settings.superposed_flux, superposed, random),
         own_flux * _log_uniform(0.01, settings.satellite_flux_max, satellites, random),
         own_flux * _log_uniform(0.05, 1.5, neighbours, random),
     ]

@@ -121,7 +121,11 @@ class SceneSettings(Settings):
         0.3, ge=0, description="Scatter of both densities from field to field."
     )
     superposed_stars: float = Field(
-        0.1, ge=0, description="Mean number of further stars within 1.2 R90 of the galaxy."
+        0.3, ge=0, description="Mean number of further stars within 3 R90 of the galaxy."
+    )
+    superposed_flux: tuple[float, float] = Field(
+        (0.02, 3.0),
+        description="Range of their flux in units of the galaxy's, even in its logarithm.",
     )
     satellites: float = Field(
         0.5, ge=0, description="Mean number of satellites within 2 R90 of the galaxy."

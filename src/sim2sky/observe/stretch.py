@@ -38,7 +38,10 @@ def rgb_composite(
             settings.scales, brightness, settings.minimum_njy_arcsec2, strict=True
         )
     ]
-    rgb = make_lupton_rgb(*channels, minimum=0, stretch=settings.stretch_njy_arcsec2, Q=settings.q)
+    with np.errstate(divide="ignore", invalid="ignore"):  # astropy divides, then takes the 0
+        rgb = make_lupton_rgb(
+            *channels, minimum=0, stretch=settings.stretch_njy_arcsec2, Q=settings.q
+        )
     return rgb.transpose(2, 0, 1).astype(np.float32)
 
 

@@ -125,6 +125,19 @@ def plot_table(
     _write(lambda: table_figure(scores), output, parsed)
 
 
+def plot_regret(
+    regret: Annotated[Path, typer.Option(help="regret.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot what each criterion without target labels loses against the best trial."""
+    from sim2sky.plot.regret import read_regret, regret_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    table = read_regret(regret)
+    _write(lambda: regret_figure(table), output, parsed)
+
+
 def plot_mosaic(
     dataset: Annotated[Path, typer.Option(help="dataset.h5 of a domain")],
     output: Output,

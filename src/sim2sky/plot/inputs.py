@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import aggregate
 from sim2sky.files import read_parquet
@@ -153,6 +154,8 @@ def variants_of(table: pd.DataFrame) -> list[tuple[str, str]]:
 def variant_labels(variants: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return the name of each variant; the network is named only if there are several.
 
+    A baseline has none.
+
     Parameters
     ----------
     variants : sequence of tuple
@@ -163,9 +166,10 @@ def variant_labels(variants: Sequence[tuple[str, str]]) -> dict[tuple[str, str],
     dict
         Variant to text.
     """
-    several = len({network for _, network in variants}) > 1
+    several = len({network for _, network in variants} - {BASELINE_NETWORK}) > 1
     return {
-        (method, network): method_label(method) + (f", {network}" if several else "")
+        (method, network): method_label(method)
+        + (f", {network}" if several and network != BASELINE_NETWORK else "")
         for method, network in variants
     }
 

@@ -163,7 +163,7 @@ def _draw_panel(
         rows = rows_of(predictions, method=method, network=network)
         mean, low, high = mean_roc(rows, positive_class, settings)
         style = "--" if method == "oracle" else "-"
-        name = f"{labels[method, network]}: {_auc_text(table, rows)}"
+        name = f"{labels[method, network]}: {_auc_text(table, rows, positive_class)}"
         colour = colours[method]
         axes.fill_between(FALSE_POSITIVE_RATES, low, high, color=colour, alpha=0.12, linewidth=0)
         axes.plot(FALSE_POSITIVE_RATES, mean, color=colour, linestyle=style, label=name)
@@ -171,7 +171,7 @@ def _draw_panel(
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), labelspacing=0.25)
 
 
-def _auc_text(table: pd.DataFrame, predictions: pd.DataFrame) -> str:
+def _auc_text(table: pd.DataFrame, predictions: pd.DataFrame, positive_class: str) -> str:
     """Return the area under the curve as the table gives it."""
     method, network, domain = predictions[["method", "network", "domain"]].iloc[0]
     row = rows_of(table, method=method, network=network, domain=domain)
@@ -182,5 +182,7 @@ def _auc_text(table: pd.DataFrame, predictions: pd.DataFrame) -> str:
             got=", ".join(sorted(set(table["method"]))),
             fix="aggregate the same predictions that are plotted",
         )
-    value, low, high = row[["auc", "auc_low", "auc_high"]].iloc[0]
+    # with more than two classes "auc" is a mean over classes
+    area = f"auc_{positive_class}" if len(class_names(predictions)) > 2 else "auc"
+    value, low, high = row[[area, f"{area}_low", f"{area}_high"]].iloc[0]
     return f"AUC {value:.3f} [{low:.3f}, {high:.3f}]"

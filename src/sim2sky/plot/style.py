@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
+from sim2sky.baseline.settings import BASELINES
 from sim2sky.files import atomic_path
 
 COLUMN_WIDTH_IN = 3.5
@@ -25,21 +26,47 @@ PAGE_WIDTH_IN = 7.1
 # the order is the order of every legend and of every table
 METHOD_LABELS = {
     "source_only": "source only",
+    "shuffled_labels": "shuffled labels",
+    "augmentation": "augmentation",
     "adabn": "AdaBN",
+    "adabn_li": "AdaBN (Li)",
+    "coral": "CORAL",
     "mmd": "MMD",
+    "mmd_median": "MMD (median)",
+    "mmd_fisher_entropy": "MMD + Fisher + entropy",
     "dann": "DANN",
+    "dann_scheduled": "DANN (scheduled)",
+    "dann_fisher_entropy": "DANN + Fisher + entropy",
+    "cdan": "CDAN",
     "sidda": "SIDDA",
     "dance": "DANCE",
     "oracle": "oracle (target labels)",
+    "gini_m20": "Gini-M20 cut",
+    "asymmetry": "asymmetry cut",
+    "second_component": "second component",
+    "random_forest": "random forest",
+    "leakage_probe": "leakage probe",
 }
+# variants of a method are lighter and darker shades of its colour
 METHOD_COLOURS = {
     "source_only": "#000000",
+    "shuffled_labels": "#B5B5B5",
+    "augmentation": "#5D3A9B",
     "adabn": "#E69F00",
+    "adabn_li": "#F6D37A",
+    "coral": "#8A8500",
     "mmd": "#0072B2",
+    "mmd_median": "#7CC8F2",
+    "mmd_fisher_entropy": "#00315C",
     "dann": "#D55E00",
+    "dann_scheduled": "#F5A87F",
+    "dann_fisher_entropy": "#7A2E00",
+    "cdan": "#FF2D8A",
     "sidda": "#009E73",
     "dance": "#CC79A7",
     "oracle": "#777777",
+    # of no network, and never in one panel of curves
+    **dict.fromkeys(BASELINES, "#8C6D46"),
 }
 SPARE_COLOURS = ["#56B4E9", "#8C564B", "#B8A800", "#5D3A9B", "#1A6B5A", "#B2182B"]
 CLASS_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
@@ -144,13 +171,13 @@ def ordered_methods(methods: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        The known ones first, others by name, the oracle last.
+        The known ones first, others by name, then the oracle and the baselines.
     """
     known = list(METHOD_LABELS)
 
     def rank(method: str) -> tuple[int, str]:
-        if method == "oracle":
-            return len(known) + 1, method
+        if method == "oracle" or method in BASELINES:
+            return len(known) + 1 + known.index(method), method
         return (known.index(method) if method in known else len(known)), method
 
     return sorted(set(methods), key=rank)

@@ -21,7 +21,7 @@ OFFSETS = {"source": -0.17, "target": 0.17}
 
 
 def table_figure(table: pd.DataFrame) -> Figure:
-    """Return a forest plot: balanced accuracy and recalls, source and target, per method.
+    """Return a forest plot: balanced accuracy, recalls and AUC, source and target, per method.
 
     Parameters
     ----------
@@ -43,14 +43,16 @@ def table_figure(table: pd.DataFrame) -> Figure:
         raise Sim2SkyError("no recalls", where="table", expected="columns recall_<class>")
     metrics = {"balanced_accuracy": "balanced accuracy"}
     metrics |= {f"recall_{name}": f"recall of {name}" for name in classes}
+    metrics |= {name: title for name, title in areas_of(table).items() if name in table}
     variants = variants_of(table)
     height = 0.95 + 0.3 * len(variants)
     figure = new_figure(PAGE_WIDTH_IN, height)
-    widths = [1.5] + [1.0] * len(classes)
+    widths = [1.5] + [1.0] * (len(metrics) - 1)
     (panels,) = panel_grid(figure, 1, len(metrics), sharey=True, width_ratios=widths)
     for axes, (metric, name) in zip(panels, metrics.items(), strict=True):
         _draw_metric(axes, table, metric, variants)
-        axes.axvline(1 / len(classes), color="#999999", linewidth=0.8, linestyle=":")
+        chance = 0.5 if metric.startswith("auc") else 1 / len(classes)
+        axes.axvline(chance, color="#999999", linewidth=0.8, linestyle=":")
         axes.set(xlabel=name, xlim=(-0.03, 1.03), ylim=(len(variants) - 0.4, -0.6))
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     labels = variant_labels(variants)
@@ -64,6 +66,25 @@ def table_figure(table: pd.DataFrame) -> Figure:
     names = [*(f"{domain} test set" for domain in DOMAINS), "chance"]
     figure.legend(handles, names, loc="outside upper center", ncols=3)
     return figure
+
+
+def areas_of(table: pd.DataFrame) -> dict[str, str]:
+    """Return the areas under the curve that the figure shows, of the last class.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `sim2sky.plot.inputs.read_table`.
+
+    Returns
+    -------
+    dict of str
+        Column to label; the area on hard rows only where there is room for it.
+    """
+    classes = recall_classes(table)
+    if len(classes) > 2:
+        return {f"auc_{classes[-1]}": f"AUC of {classes[-1]}"}
+    return {"auc": "AUC", "auc_hard": "AUC, hard rows"}
 
 
 def _draw_metric(

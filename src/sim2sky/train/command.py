@@ -20,16 +20,20 @@ def train(
     initial_model: Annotated[
         Path | None, typer.Option(help="Model file whose weights to start from.")
     ] = None,
+    choice: Annotated[
+        Path | None, typer.Option(help="Output of `sim2sky choose` that replaces the settings.")
+    ] = None,
 ) -> None:
     """Train one classifier with one method, network and seed.
 
     A training that is killed goes on from its last checkpoint, beside the
     model file, when the same command is run again, and ends with the same weights.
     """
-    from sim2sky.train.run import train_model
+    from sim2sky.train.run import chosen_settings, train_model
 
+    parsed = read_settings(TrainSettings, settings)
     train_model(
-        read_settings(TrainSettings, settings),
+        parsed if choice is None else chosen_settings(parsed, choice),
         source,
         target,
         seed=seed,

@@ -1,18 +1,19 @@
-"""Images in memory, ready for the network, and the order in which it meets them."""
+"""Images in memory, ready for the network."""
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from sim2sky.build.dataset import Dataset, read_dataset
+from sim2sky.build.dataset import SPLITS, Dataset, labels_for_model, read_dataset, read_splits
 from sim2sky.build.normalisation import Normalisation
 from sim2sky.errors import Sim2SkyError
 from sim2sky.seeding import generator
 from sim2sky.train.settings import TrainSettings
+from sim2sky.train.shuffling import shuffled_labels
 
 log = logging.getLogger("sim2sky")
 
@@ -29,10 +30,13 @@ class Rows:
         (N,H,W,C) float32: channels last, as the convolutions want them.
     label : torch.Tensor or None
         (N,) int64; None in the domain whose labels are not read.
+    system : torch.Tensor or None
+        (N,) int64, which rows are not independent of each other; None if unknown.
     """
 
     images: torch.Tensor
     label: torch.Tensor | None
+    system: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,9 +51,12 @@ class TrainingData:
     labelled : Rows
         Training rows of the domain whose labels the method reads.
     unlabelled : Rows or None
-        Training rows of the other domain; None without mixed batches.
+        Training rows of the other domain; None if the method looks at none of them.
     validation : Rows
         Validation rows of the labelled domain.
+    target_validation : Rows or None
+        Validation images of the target, without labels; None for a method that
+        reads the target's labels, or if there are none.
     labelled_domain : str
         ``"source"`` or ``"target"``.
     normalisation : dict of str to Normalisation
@@ -67,6 +74,7 @@ class TrainingData:
     labelled: Rows
     unlabelled: Rows | None
     validation: Rows
+    target_validation: Rows | None
     labelled_domain: str
     normalisation: dict[str, Normalisation]
     bands: list[str]
@@ -79,15 +87,15 @@ class TrainingData:
         """Return a digest of everything in it, by which a checkpoint knows its data."""
         total = hashlib.blake2b(digest_size=16)
         total.update(repr((self.labelled_domain, self.bands, self.classes)).encode())
-        for rows in (self.labelled, self.unlabelled, self.validation):
-            for tensor in () if rows is None else (rows.images, rows.label):
+        for rows in (self.labelled, self.unlabelled, self.validation, self.target_validation):
+            for tensor in () if rows is None else (rows.images, rows.label, rows.system):
                 if tensor is not None:
                     total.update(tensor.numpy())
         return total.hexdigest()
 
 
 def read_training_data(
-    source_path: str | Path, target_path: str | Path, settings: TrainSettings
+    source_path: str | Path, target_path: str | Path, settings: TrainSettings, *, seed: int = 0
 ) -> TrainingData:
     """Read what a method may see of two datasets.
 
@@ -100,6 +108,8 @@ def read_training_data(
         Dataset files.
     settings : TrainSettings
         The method says which labels and images are read.
+    seed : int
+        Decides how labels are shuffled, if the method wants that.
 
     Returns
     -------
@@ -110,7 +120,8 @@ def read_training_data(
     ------
     Sim2SkyError
         If the datasets do not fit each other, images are not finite or square,
-        or the labelled rows do not hold at least two classes.
+        the labelled rows do not hold at least two classes, or epochs are to be
+        selected by target images of which there are none.
     """
     method = settings.method
     paths = {"source": source_path, "target": target_path}
@@ -123,18 +134,22 @@ def read_training_data(
     if settings.target_normalisation == "source":
         normalisation["target"] = normalisation["source"]
 
-    labelled, source = training[method.train_on], training["source"]
+    source = training["source"]
+    labelled = _in_classes_of(source, training[method.train_on])
     other = "source" if method.train_on == "target" else "target"
+    validation = _in_classes_of(
+        source, read_dataset(paths[method.train_on], "validation", labels=True)
+    )
+    if method.shuffle_labels:
+        labelled = _with_shuffled_labels(labelled, "train", seed)
+        validation = _with_shuffled_labels(validation, "validation", seed)
     result = TrainingData(
         labelled=_rows(labelled, normalisation[method.train_on], paths[method.train_on]),
         unlabelled=_rows(training[other], normalisation[other], paths[other])
-        if method.mixed_batches
+        if method.mixed_batches or method.batchnorm == "target"
         else None,
-        validation=_rows(
-            read_dataset(paths[method.train_on], "validation", labels=True),
-            normalisation[method.train_on],
-            paths[method.train_on],
-        ),
+        validation=_rows(validation, normalisation[method.train_on], paths[method.train_on]),
+        target_validation=_target_validation(target_path, normalisation["target"], settings),
         labelled_domain=method.train_on,
         normalisation=normalisation,
         bands=labelled.bands,
@@ -145,106 +160,6 @@ def read_training_data(
     )
     _check_classes(result, paths[method.train_on])
     return result
-
-
-class Batches:
-    """An endless stream of batches: every row once, shuffled, then all over again.
-
-    Batches are always full; the last one of a pass is filled up from the next
-    pass. Since the order has a state, a training that was interrupted goes on
-    with the very batch that it would have seen.
-
-    Parameters
-    ----------
-    rows : Rows
-        The images.
-    batch_size : int
-        Images per batch.
-    augment : bool
-        Show each image in a random one of the 8 symmetries of the square.
-    device : torch.device
-        Where the batches go.
-    keys : tuple of str
-        With `seed`, what the order depends on.
-    seed : int
-        Seed of the training.
-    """
-
-    def __init__(
-        self,
-        rows: Rows,
-        batch_size: int,
-        *,
-        augment: bool,
-        device: torch.device,
-        keys: tuple[str, ...],
-        seed: int,
-    ) -> None:
-        self.rows = rows
-        self.batch_size = batch_size
-        self.augment = augment
-        self.device = device
-        first = int(generator("train", *keys, seed=seed).integers(2**62))
-        self.random = torch.Generator().manual_seed(first)
-        self.waiting = torch.empty(0, dtype=torch.int64)  # rows of this pass yet to be shown
-
-    def next(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the next batch.
-
-        Returns
-        -------
-        images : torch.Tensor
-            (batch_size,C,H,W) in channels-last order.
-        label : torch.Tensor or None
-            (batch_size,).
-        """
-        while len(self.waiting) < self.batch_size:
-            shuffled = torch.randperm(len(self.rows), generator=self.random)
-            self.waiting = torch.cat([self.waiting, shuffled])
-        chosen, self.waiting = self.waiting.split(
-            [self.batch_size, len(self.waiting) - self.batch_size]
-        )
-        if self.augment:
-            # sorted by symmetry, so that 8 large copies turn all images
-            symmetry, order = torch.randint(8, (len(chosen),), generator=self.random).sort()
-            chosen = chosen[order]
-            counts = symmetry.bincount(minlength=8).tolist()
-            groups = self.rows.images[chosen].split(counts)
-            images = torch.cat([turned(group, number) for number, group in enumerate(groups)])
-        else:
-            images = self.rows.images[chosen]
-        label = None if self.rows.label is None else self.rows.label[chosen].to(self.device)
-        return images.contiguous().to(self.device).permute(0, 3, 1, 2), label
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return what decides all batches to come."""
-        return {"random": self.random.get_state(), "waiting": self.waiting.clone()}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Go on from a state given by `state_dict`."""
-        self.random.set_state(state["random"])
-        self.waiting = state["waiting"].clone()
-
-
-def turned(images: torch.Tensor, symmetry: int) -> torch.Tensor:
-    """Return square images after one of the 8 symmetries of the square (the group D4).
-
-    Parameters
-    ----------
-    images : torch.Tensor
-        (N,H,W,C) with H = W.
-    symmetry : int
-        0 (none) to 7; its bits stand for a flip in y, a flip in x and an exchange of x and y.
-
-    Returns
-    -------
-    torch.Tensor
-        Same shape.
-    """
-    if symmetry & 4:
-        images = images.transpose(1, 2)
-    axes = [axis for axis, bit in ((1, 1), (2, 2)) if symmetry & bit]
-    return images.flip(axes) if axes else images
 
 
 def _rows(dataset: Dataset, normalisation: Normalisation, path: str | Path) -> Rows:
@@ -273,7 +188,42 @@ def _rows(dataset: Dataset, normalisation: Normalisation, path: str | Path) -> R
         images[start : start + BLOCK] = torch.from_numpy(
             normalisation.apply(block).transpose(0, 2, 3, 1)
         )
-    return Rows(images, label)
+    return Rows(images, label, torch.from_numpy(dataset.system_id[keep].astype(np.int64)))
+
+
+def _target_validation(
+    path: str | Path, normalisation: Normalisation, settings: TrainSettings
+) -> Rows | None:
+    """Return the target's validation images; its labels are not read."""
+    if settings.method.train_on == "target":
+        return None
+    if not (read_splits(path) == SPLITS["validation"]).any():
+        if settings.selection not in ("last", "source_validation"):
+            raise Sim2SkyError(
+                f"selection by {settings.selection} needs validation images of the target",
+                where=path,
+                fix="give the domain a share for validation, or choose another selection",
+            )
+        return None
+    return _rows(read_dataset(path, "validation", labels=False), normalisation, path)
+
+
+def _with_shuffled_labels(dataset: Dataset, split: str, seed: int) -> Dataset:
+    """Return a dataset whose known labels are exchanged between systems."""
+    known = np.flatnonzero(dataset.label >= 0)
+    label = dataset.label.copy()
+    random = generator("train", "shuffle_labels", split, seed=seed)
+    label[known] = shuffled_labels(label[known], dataset.system_id[known], random)
+    return replace(dataset, label=label)
+
+
+def _in_classes_of(source: Dataset, dataset: Dataset) -> Dataset:
+    """Return a dataset labelled by the source's classes; what those lack loses its label."""
+    if dataset.classes == source.classes:
+        return dataset
+    label = labels_for_model(dataset, source.classes)
+    label = np.where(label < len(source.classes), label, -1)
+    return replace(dataset, label=label, classes=source.classes)
 
 
 def _check_pair(
@@ -306,13 +256,6 @@ def _check_pair(
     scales = source.pixel_scale_arcsec, target.pixel_scale_arcsec
     if abs(scales[0] - scales[1]) > 0.01 * scales[0]:  # False where one is NaN, i.e. varies
         log.warning("pixel scales differ: source %g arcsec, target %g arcsec", *scales)
-    if settings.method.train_on == "target" and source.classes != target.classes:
-        raise Sim2SkyError(
-            "an oracle needs the same classes in both domains",
-            where=paths["target"],
-            got=", ".join(target.classes),
-            expected=", ".join(source.classes),
-        )
 
 
 def _check_classes(data: TrainingData, path: str | Path) -> None:

@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,60 +16,26 @@ from sim2sky.provenance import settings_digest
 from sim2sky.seeding import generator
 from sim2sky.train.adaptation import DomainBatch, build_losses
 from sim2sky.train.adaptation.weighting import WeightedSum
+from sim2sky.train.batches import training_batches
 from sim2sky.train.checkpoint import load_checkpoint, save_checkpoint, termination_awaited
-from sim2sky.train.data import Batches, TrainingData
+from sim2sky.train.data import TrainingData
+from sim2sky.train.history import Progress, history_row
 from sim2sky.train.networks import build_network
 from sim2sky.train.optimisation import (
-    adopt_weights,
     class_weights_of,
     deterministic,
     learning_rate_schedule,
     warmup_factor,
 )
 from sim2sky.train.progress import progress_reported
+from sim2sky.train.selection import criteria_of_epoch, selection_score
 from sim2sky.train.settings import TrainSettings
-from sim2sky.train.validation import validate
+from sim2sky.train.transfer import adopt_weights, parameter_groups
+from sim2sky.train.validation import judge, judged_networks
 
 log = logging.getLogger("sim2sky")
 
 TERMINATED = 128 + 15  # exit status of a process ended by SIGTERM, as shells count it
-
-
-@dataclass
-class Progress:
-    """How far a training has come, as plain values that a checkpoint can hold.
-
-    Parameters
-    ----------
-    epoch, step : int
-        Finished epochs, and finished steps of the present one.
-    totals : dict of str to float
-        Sums over the steps of the present epoch.
-    history : list of dict
-        One row per finished epoch.
-    seconds : float
-        Time spent on the present epoch before an interruption.
-    best_loss : float
-        Lowest validation loss so far.
-    best_weights : dict or None
-        The network at that epoch, if the settings want it.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    totals: dict[str, float] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    best_loss: float = math.inf
-    best_weights: dict[str, torch.Tensor] | None = None
-
-    def state_dict(self) -> dict:
-        """Return all fields."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: dict) -> None:
-        """Set all fields."""
-        vars(self).update(state)
 
 
 def train_network(
@@ -123,34 +88,23 @@ def train_network(
         network = build_network(
             settings.network, len(data.bands), len(data.classes), data.image_size
         ).to(device)
-        if initial_weights is not None:
-            adopt_weights(network, initial_weights)
-        losses = build_losses(method.losses, network.latent_size, len(data.classes)).to(device)
+        taken_over = set() if initial_weights is None else adopt_weights(network, initial_weights)
+        n_unlabelled = 0 if data.unlabelled is None else len(data.unlabelled)
+        losses = build_losses(
+            method.losses, network.latent_size, len(data.classes), n_unlabelled
+        ).to(device)
         weighted_sum = WeightedSum(method.losses).to(device)
         optimiser = torch.optim.AdamW(
-            [*network.parameters(), *losses.parameters(), *weighted_sum.parameters()],
-            lr=settings.learning_rate,
+            parameter_groups(
+                network, [*losses.parameters(), *weighted_sum.parameters()], taken_over, settings
+            ),
             betas=settings.adam_betas,
             weight_decay=settings.weight_decay,
         )
         n_steps = math.ceil(len(data.labelled) / settings.batch_size)  # per epoch
         schedule = learning_rate_schedule(optimiser, settings, n_steps)
         other_domain = "source" if data.labelled_domain == "target" else "target"
-        batches = {
-            domain: Batches(
-                rows,
-                settings.batch_size,
-                augment=settings.augment,
-                device=device,
-                keys=("batches", domain),
-                seed=seed,
-            )
-            for domain, rows in (
-                (data.labelled_domain, data.labelled),
-                (other_domain, data.unlabelled),
-            )
-            if rows is not None
-        }
+        batches = training_batches(data, settings, seed, device)
         progress = Progress()
         parts = {
             "network": network,
@@ -166,6 +120,9 @@ def train_network(
         digest = training_digest(data, settings, seed, device, network)
         if load_checkpoint(checkpoint_path, parts, digest):
             log.info("going on from epoch %d, step %d", progress.epoch, progress.step)
+
+        if settings.on_divergence == "stop" and progress.sound_weights is None:
+            progress.sound_weights = deepcopy(network.state_dict())
 
         # 3. train
         class_weights = class_weights_of(data.labelled.label, len(data.classes), settings).to(
@@ -185,11 +142,12 @@ def train_network(
                         log.warning("SIGTERM: state saved, run again to go on from it")
                         raise SystemExit(TERMINATED)
 
-                    images, label = batches[data.labelled_domain].next()
-                    n_labelled = len(images)
-                    if data.unlabelled is not None:
+                    images, label, index = batches[data.labelled_domain].next()
+                    n_labelled, other_index = len(images), None
+                    if method.mixed_batches:
                         # one pass for both domains: BatchNorm takes its statistics from the mix
-                        images = torch.cat([images, batches[other_domain].next()[0]])
+                        other_images, _, other_index = batches[other_domain].next()
+                        images = torch.cat([images, other_images])
                     latent, logits = network(images)
 
                     loss_class = cross_entropy(logits[:n_labelled], label, class_weights)
@@ -197,10 +155,14 @@ def train_network(
                     share_done = epochs_done / settings.epochs
                     seen = {
                         data.labelled_domain: DomainBatch(
-                            latent[:n_labelled], logits[:n_labelled], label, share_done
+                            latent[:n_labelled], logits[:n_labelled], label, share_done, index
                         ),
                         other_domain: DomainBatch(
-                            latent[n_labelled:], logits[n_labelled:], None, share_done
+                            latent[n_labelled:],
+                            logits[n_labelled:],
+                            None,
+                            share_done,
+                            other_index,
                         ),
                     }
                     terms = {
@@ -226,46 +188,59 @@ def train_network(
                     }.items():
                         progress.totals[name] = progress.totals.get(name, 0.0) + value.item()
                     if not math.isfinite(progress.totals["loss"]):
-                        raise Sim2SkyError(
+                        problem = Sim2SkyError(
                             "the loss is no longer a finite number",
                             where=f"{method.name}, epoch {progress.epoch + 1}",
                             got={name: term.item() for name, term in terms.items()}
                             | {"class": loss_class.item()},
                             fix="lower learning_rate or the weights of the losses",
                         )
+                        if settings.on_divergence == "error":
+                            raise problem
+                        log.warning("%s; training ends here", problem)
+                        break
                     report(progress.epoch * n_steps + progress.step)
 
-                # 4. judge the epoch on the labelled domain alone
-                valid_loss, valid_accuracy = validate(network, data.validation, class_weights)
+                if not math.isfinite(progress.totals["loss"]):
+                    break
+
+                # 4. judge the epoch, without a label of a domain whose labels are not the method's
+                epoch = progress.epoch + 1
+                criteria = criteria_of_epoch(settings, epoch)
+                networks = judged_networks(network, data, settings, seed)
+                judgement = judge(networks, data, class_weights, criteria)
                 means = {name: total / n_steps for name, total in progress.totals.items()}
                 progress.history.append(
                     history_row(
                         data.labelled_domain,
-                        epoch=progress.epoch + 1,
+                        epoch=epoch,
                         learning_rate=learning_rate,
                         means=means,
-                        valid_loss=valid_loss,
-                        valid_balanced_accuracy=valid_accuracy,
+                        judgement=judgement,
                         seconds=time.monotonic() - started,
                     )
                 )
-                if settings.selection == "source_validation" and valid_loss < progress.best_loss:
-                    progress.best_loss = valid_loss
-                    progress.best_weights = deepcopy(network.state_dict())
-                progress.epoch += 1
-                progress.step, progress.totals, progress.seconds = 0, {}, 0.0
+                progress.keep_if_best(selection_score(judgement, settings, epoch), network)
+                if settings.on_divergence == "stop" and math.isfinite(judgement.loss):
+                    progress.sound_weights = deepcopy(network.state_dict())
+                progress.next_epoch()
                 if progress.epoch % settings.checkpoint_every_epochs == 0:
                     save_checkpoint(checkpoint_path, parts, digest)
                 report(
                     progress.epoch * n_steps,
                     f"epoch {progress.epoch}/{settings.epochs}: loss {means['loss']:.3f}, "
                     f"{data.labelled_domain} accuracy {means['accuracy']:.3f}, "
-                    f"validation {valid_accuracy:.3f}",
+                    f"validation {judgement.balanced_accuracy:.3f}",
                 )
 
         # 5. the network to keep
-        if progress.best_weights is not None:
-            network.load_state_dict(progress.best_weights)
+        if settings.selection != "last" and progress.best_weights is None:
+            log.warning("no epoch has a finite %s: the last is kept", settings.selection)
+        elif settings.selection != "last":
+            log.info("epoch %d is kept by its %s", progress.best_epoch, settings.selection)
+        kept = progress.best_weights or progress.sound_weights
+        if kept is not None:
+            network.load_state_dict(kept)
     return network.eval(), progress.history
 
 
@@ -310,50 +285,3 @@ def training_digest(
             "weights": weights.hexdigest(),
         }
     )
-
-
-def history_row(
-    domain: str,
-    *,
-    epoch: int,
-    learning_rate: float,
-    means: dict[str, float],
-    valid_loss: float,
-    valid_balanced_accuracy: float,
-    seconds: float,
-) -> dict[str, float]:
-    """Return one line of the history.
-
-    Parameters
-    ----------
-    domain : str
-        Whose labels were used. The columns of the source are there for an
-        oracle too, as NaN, beside those of the target.
-    epoch : int
-        Counted from 1.
-    learning_rate : float
-        Of the last step.
-    means : dict of str to float
-        Means over the steps: ``loss``, ``loss_class``, ``loss_<term>``
-        (before its weight), ``weight_<term>`` (if it is trained) and
-        ``accuracy`` (while training, on augmented images).
-    valid_loss, valid_balanced_accuracy : float
-        On the validation rows.
-    seconds : float
-        Wall-clock time of the epoch.
-
-    Returns
-    -------
-    dict of str to float
-        Column -> value.
-    """
-    judged = {
-        "train_accuracy": means["accuracy"],
-        "valid_loss": valid_loss,
-        "valid_balanced_accuracy": valid_balanced_accuracy,
-    }
-    row = {"epoch": epoch, "learning_rate": learning_rate}
-    row |= {name: value for name, value in means.items() if name != "accuracy"}
-    row |= {f"source_{name}": math.nan for name in judged}
-    row |= {f"{domain}_{name}": value for name, value in judged.items()}
-    return row | {"seconds": seconds}

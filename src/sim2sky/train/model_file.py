@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pickle
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,9 @@ from torch import nn
 from sim2sky.build.normalisation import Normalisation
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import atomic_path
+from sim2sky.train.batchnorm import with_statistics
 from sim2sky.train.networks import build_network
+from sim2sky.train.networks.symmetry import D4Averaged
 
 FORMAT = "sim2sky model 1"
 
@@ -45,6 +48,10 @@ class Model:
         Seed of the training.
     provenance : dict of str
         Stage, version, commit, settings (JSON) and their digest.
+    d4_average : bool
+        Whether `predict` averages the logits over flips and quarter turns.
+    target_statistics : dict of str to torch.Tensor, optional
+        BatchNorm statistics that target images need in place of the network's own.
     """
 
     network: nn.Module
@@ -58,6 +65,31 @@ class Model:
     method: str
     seed: int
     provenance: dict[str, str]
+    d4_average: bool = False
+    target_statistics: dict[str, torch.Tensor] | None = None
+
+    def network_for(self, domain: Literal["source", "target"]) -> nn.Module:
+        """Return the network that is right for the images of a domain.
+
+        Parameters
+        ----------
+        domain : {"source", "target"}
+            Whose images.
+
+        Returns
+        -------
+        torch.nn.Module
+            In evaluation mode; one and the same for both domains unless the
+            model has `target_statistics`.
+        """
+        return (self.network if domain == "source" else self._target_network).eval()
+
+    @cached_property
+    def _target_network(self) -> nn.Module:
+        """The network with the target's BatchNorm statistics, if it has any."""
+        if self.target_statistics is None:
+            return self.network
+        return with_statistics(self.network, self.target_statistics)
 
     @property
     def device(self) -> torch.device:
@@ -110,7 +142,7 @@ class Model:
         images : numpy.ndarray
             (N,C,H,W) in `units`.
         domain : {"source", "target"}
-            Whose normalisation applies.
+            Whose normalisation and BatchNorm statistics apply.
         batch_size : int
             Images per pass through the network.
 
@@ -119,13 +151,15 @@ class Model:
         probability : numpy.ndarray
             (N,K) float64, rows sum to 1.
         latent : numpy.ndarray
-            (N,D) float32.
+            (N,D) float32, of the images as they are, with or without `d4_average`.
         """
-        self.network.eval()
+        network = self.network_for(domain)
+        if self.d4_average:
+            network = D4Averaged(network)
         probabilities = [np.empty((0, len(self.classes)))]
         latents = [np.empty((0, self.network.latent_size), dtype=np.float32)]
         for start in range(0, len(images), batch_size):
-            latent, logits = self.network(self.prepare(images[start : start + batch_size], domain))
+            latent, logits = network(self.prepare(images[start : start + batch_size], domain))
             probabilities.append(logits.double().softmax(1).cpu().numpy())
             latents.append(latent.cpu().numpy())
         return np.concatenate(probabilities), np.concatenate(latents)

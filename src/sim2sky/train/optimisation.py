@@ -1,17 +1,12 @@
-"""What steers the optimiser: its schedule, the weights of classes and losses, its start."""
+"""What steers the optimiser: its schedule and the weights of classes and losses."""
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
 
-from sim2sky.errors import Sim2SkyError
 from sim2sky.train.settings import TrainSettings
-
-log = logging.getLogger("sim2sky")
 
 
 @contextmanager
@@ -49,9 +44,9 @@ def learning_rate_schedule(
     Parameters
     ----------
     optimiser : torch.optim.Optimizer
-        Its learning rate is changed.
+        Its learning rates, those of the peak, are changed.
     settings : TrainSettings
-        Kind of schedule, peak rate and number of epochs.
+        Kind of schedule and number of epochs.
     steps_per_epoch : int
         Batches per epoch.
 
@@ -65,7 +60,7 @@ def learning_rate_schedule(
         return torch.optim.lr_scheduler.LambdaLR(optimiser, _one)
     return torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
-        max_lr=settings.learning_rate,
+        max_lr=[group["lr"] for group in optimiser.param_groups],
         # one more than is trained: the step after the last batch must exist too
         total_steps=settings.epochs * steps_per_epoch + 1,
         cycle_momentum=False,  # it would replace Adam's first beta
@@ -114,38 +109,6 @@ def warmup_factor(epochs_done: float, warmup_epochs: float) -> float:
     if warmup_epochs == 0:
         return 1.0
     return min(1.0, epochs_done / warmup_epochs)
-
-
-def adopt_weights(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Copy the weights whose names and shapes fit, and say in the log which do not.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Changed in place.
-    weights : dict of str to torch.Tensor
-        State of a trained network.
-
-    Raises
-    ------
-    Sim2SkyError
-        If not one fits.
-    """
-    own = network.state_dict()
-    fitting = {
-        name: value
-        for name, value in weights.items()
-        if name in own and own[name].shape == value.shape
-    }
-    # a counter of batches fits everywhere and carries nothing
-    if not any(value.dim() > 1 for value in fitting.values()):
-        raise Sim2SkyError("no layer of the initial model fits this network")
-    network.load_state_dict(own | fitting)
-    left_out = [name for name in own if name not in fitting]
-    log.info(
-        "weights taken over from the initial model%s",
-        f", except {', '.join(left_out)}" if left_out else "",
-    )
 
 
 def _one(step: int) -> float:

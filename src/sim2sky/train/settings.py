@@ -9,9 +9,78 @@ from sim2sky.settings import Settings
 LossName = Literal[
     *("mmd", "mmd_median", "coral", "sinkhorn"),
     *("dann", "dann_scheduled", "cdan", "cdan_entropy"),
-    *("fisher", "entropy"),
+    *("dance", "fisher", "entropy"),
 ]
-NetworkName = Literal["deepmerge"]
+NetworkName = Literal["compact", "deepmerge", "resnet18"]
+
+
+class AugmentationSettings(Settings):
+    """Random changes of the labelled training images, each image with its own numbers.
+
+    Pixel values are meant after stretch and normalisation, where the training
+    images of the source have mean 0 and standard deviation 1.
+    """
+
+    noise_sigma: tuple[float, float] = Field(
+        (0.01, 1.0),
+        description="Smallest and largest standard deviation of the Gaussian noise added; "
+        "drawn evenly in its logarithm.",
+    )
+    blur_sigma_px: float = Field(
+        1.5, ge=0, description="Largest standard deviation of the Gaussian blur."
+    )
+    contrast: float = Field(
+        1.3,
+        ge=1,
+        description="Largest factor, and its inverse the smallest, by which pixels are stretched "
+        "about the image's mean; drawn evenly in its logarithm.",
+    )
+    brightness: float = Field(
+        0.2, ge=0, description="Largest value added to or taken from all pixels of a band."
+    )
+    colour: float = Field(
+        1.0,
+        ge=1,
+        description="Largest factor, and its inverse the smallest, on one band alone; drawn "
+        "evenly in its logarithm. It acts on values above the darkest of the image.",
+    )
+    shift_px: float = Field(2.0, ge=0, description="Largest shift along x and along y.")
+    rotation_deg: float = Field(45.0, ge=0, le=180, description="Largest turn either way.")
+    zoom: float = Field(
+        1.1,
+        ge=1,
+        description="Largest magnification, and its inverse the smallest; drawn evenly in its "
+        "logarithm.",
+    )
+
+    stretch: float = Field(
+        1.0,
+        ge=1,
+        description="Largest factor by which the image is lengthened along a random direction, "
+        "and shortened across it; drawn evenly in its logarithm.",
+    )
+
+    @field_validator("noise_sigma")
+    @classmethod
+    def _noise_in_order(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("the smallest noise must be above 0 and not above the largest")
+        return value
+
+
+class InitFrom(Settings):
+    """The trained weights that a method starts from, as Ciprijanovic et al. 2021 did for SDSS."""
+
+    experiment: str = Field(description="Experiment whose models are the start.")
+    method: str = Field(
+        description="Method of that experiment; its model of the same network and seed is taken."
+    )
+    rate_factor: float = Field(
+        1.0,
+        gt=0,
+        description="Learning rate of the layers taken over, in units of `learning_rate`; with "
+        "0.1 new layers learn ten times as fast.",
+    )
 
 
 class MethodSettings(Settings):
@@ -34,10 +103,32 @@ class MethodSettings(Settings):
         "(19 published kernels) or mmd_median (kernels scaled by the median distance), coral "
         "(covariances), sinkhorn (optimal transport), dann (domain discriminator, constant "
         "gradient reversal) or dann_scheduled (growing reversal), cdan (discriminator of "
-        "features and predicted classes) or cdan_entropy (confident images count more), fisher "
-        "(compact classes in the labelled domain), entropy (confident predictions in the other). "
-        "A weight that is automatic is trained, as is then that of the cross-entropy, after a "
-        "third of the training without it.",
+        "features and predicted classes) or cdan_entropy (confident images count more), dance "
+        "(neighbours in the other domain, and classes unknown to it), fisher (compact classes in "
+        "the labelled domain), entropy (confident predictions in the other). A weight that is "
+        "automatic is trained, as is then that of the cross-entropy, after a third of the "
+        "training without it.",
+    )
+    batchnorm: Literal["shared", "target"] = Field(
+        "shared",
+        description="BatchNorm statistics with which target images are classified: the source's, "
+        "or their own, taken from the target's training images after a training without them.",
+    )
+    augmentation: AugmentationSettings | None = Field(
+        None,
+        description="Random changes of the labelled images; of both domains if there are losses "
+        "between them. None: flips and quarter turns alone, see `augment`.",
+    )
+    shuffle_labels: bool = Field(
+        False,
+        description="Exchange the labels of training and validation rows between systems: a "
+        "control whose scores must be chance.",
+    )
+
+    init_from: InitFrom | None = Field(
+        None,
+        description="Start from the weights of a model of another experiment, or of another "
+        "method of this one, in place of random ones.",
     )
 
     @model_validator(mode="after")
@@ -46,13 +137,25 @@ class MethodSettings(Settings):
             raise ValueError("losses between domains need mixed_batches: true")
         return self
 
+    @model_validator(mode="after")
+    def _target_statistics_need_a_plain_training(self) -> "MethodSettings":
+        if self.batchnorm == "target" and (self.mixed_batches or self.train_on == "target"):
+            raise ValueError(
+                "batchnorm: target is for a training on the source alone: "
+                "mixed_batches: false, train_on: source"
+            )
+        return self
+
 
 METHODS = {
     method.name: method
     for method in (
         MethodSettings(name="source_only"),
+        MethodSettings(name="augmentation", augmentation=AugmentationSettings()),
+        MethodSettings(name="adabn_li", batchnorm="target"),
         MethodSettings(name="adabn", mixed_batches=True),
         MethodSettings(name="mmd", mixed_batches=True, losses={"mmd": 1.0}),
+        MethodSettings(name="mmd_median", mixed_batches=True, losses={"mmd_median": 1.0}),
         # The weights of Ciprijanovic et al. 2021 (MNRAS 506, 677): transfer 1; Fisher 0.01 within
         # and 1 between classes, of whose ratio 0.01 remains; entropy 0.05.
         MethodSettings(
@@ -70,6 +173,8 @@ METHODS = {
         MethodSettings(name="coral", mixed_batches=True, losses={"coral": 1.0}),
         MethodSettings(name="cdan", mixed_batches=True, losses={"cdan": 1.0}),
         MethodSettings(name="sidda", mixed_batches=True, losses={"sinkhorn": "automatic"}),
+        MethodSettings(name="dance", mixed_batches=True, losses={"dance": 1.0}),
+        MethodSettings(name="shuffled_labels", shuffle_labels=True),
         MethodSettings(name="oracle", train_on="target"),
     )
 }
@@ -107,6 +212,17 @@ class TrainSettings(Settings):
     augment: bool = Field(
         True, description="Show each image in a random one of its 8 flips and quarter turns."
     )
+    augmentation: AugmentationSettings | None = Field(
+        None,
+        description="Further random changes for every method of the experiment that has none of "
+        "its own; null: none.",
+    )
+    d4_average: bool = Field(
+        False,
+        description="Average the class scores over the 8 flips and quarter turns of an image "
+        "whenever the network is evaluated: validation, scores, catalogues; at 8 times the cost. "
+        "Latent vectors and Grad-CAM stay those of the image as it is.",
+    )
     class_weights: Literal["balanced", "none"] = Field(
         "balanced", description="Weigh classes in the cross-entropy by their inverse frequency."
     )
@@ -115,10 +231,23 @@ class TrainSettings(Settings):
         description="Normalise target images with the source's statistics or with their own; "
         "both come from training rows only.",
     )
-    selection: Literal["last", "source_validation"] = Field(
+    selection: Literal[
+        *("last", "source_validation", "information_maximisation"),
+        *("snd", "entropy", "iwv", "dev"),
+    ] = Field(
         "last",
-        description="Keep the last epoch or the one with the lowest validation loss in the domain "
-        "whose labels the method reads.",
+        description="Keep the last epoch, the one with the lowest validation loss in the domain "
+        "whose labels the method reads (source_validation), or the one that is best by a "
+        "criterion that looks at unlabelled target images: certain predictions that use all "
+        "classes (information_maximisation), soft neighbourhood density (snd), certain "
+        "predictions (entropy), or the source's validation loss with images that resemble the "
+        "target weighted up (iwv, dev). No epoch is kept while the adaptation is warming up; a "
+        "method that reads target labels keeps its lowest validation loss instead.",
+    )
+    on_divergence: Literal["error", "stop"] = Field(
+        "error",
+        description="If the loss is no longer a number: fail, or end the training with the last "
+        "sound epoch, as trials of a tuning do.",
     )
     num_threads: int = Field(
         1, ge=1, description="CPU threads; another number changes results in the last digits."

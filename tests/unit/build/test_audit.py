@@ -159,7 +159,7 @@ def test_a_projection_of_the_other_domains_training_is_found(make_dataset):
     ("changes", "message"),
     [
         ({"units": "8bit"}, "different units.*nJy and 8bit"),
-        ({"classes": ["a", "b"]}, "different classes"),
+        ({"classes": ["a", "b"]}, "share no class; got non-merger, merger and a, b"),
     ],
 )
 def test_domains_that_do_not_fit_are_an_error(changes, message, make_dataset):
@@ -169,3 +169,18 @@ def test_domains_that_do_not_fit_are_an_error(changes, message, make_dataset):
         audit_pair(source, target, CORRELATION)
     with pytest.raises(Sim2SkyError, match="different shapes"):
         audit_pair(source, part_of(make_dataset(bands=3)), CORRELATION)
+
+
+def test_a_class_that_only_one_domain_has_is_said(make_dataset, caplog):
+    source = part_of(make_dataset())
+    assert audit_pair(source, twin(source), CORRELATION)[0]["classes"] == {
+        "shared": ["non-merger", "merger"],
+        "source_only": [],
+        "target_only": [],
+    }
+    assert "classes only in" not in caplog.text
+    target = replace(twin(source).dataset, classes=["non-merger", "ring", "merger"])
+    report, problems = audit_pair(source, Part(target, source.split), CORRELATION)
+    assert problems == []
+    assert report["classes"]["target_only"] == ["ring"]
+    assert "only in the target, unknown to the models: ring" in caplog.text

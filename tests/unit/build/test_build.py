@@ -110,6 +110,81 @@ def test_flags_and_unlabelled_rows_are_dropped(make_stamps, caplog):
     assert "38 rows kept; dropped: 1 flagged, 1 of the others unlabelled" in caplog.text
 
 
+THREE = {
+    "classes": ["spiral", "elliptical", "merger"],
+    "class_rules": {
+        "spiral": "label == 0 and morphology == 'disk'",
+        "elliptical": "label == 0 and morphology == 'elliptical'",
+        "merger": "label == 1",
+    },
+}
+
+
+def three_kinds(make_stamps, tmp_path):
+    """Stamps of 60 systems (disk, elliptical, mixed projection, 3 mergers), and their sample."""
+    kind = np.arange(60) % 6
+    stamps = make_stamps(range(60), label=np.repeat(kind > 2, 2).astype("i1"))
+    sample = pd.DataFrame(
+        {
+            "galaxy_id": [f"033-{system:06d}" for system in range(60)],
+            "label": (kind > 2).astype("i1"),
+            "morphology": np.array(["disk", "elliptical", "mixed", "disk", "disk", "disk"])[kind],
+            "sfr": 1.0,
+        }
+    )
+    path = tmp_path / "galaxies.parquet"
+    sample.sample(frac=1, random_state=0).to_parquet(path)
+    return stamps, path, kind
+
+
+def test_class_rules_sort_galaxies_by_columns_of_the_sample(make_stamps, tmp_path):
+    stamps, sample, kind = three_kinds(make_stamps, tmp_path)
+    part, _, _ = build_dataset([stamps], BuildSettings(**THREE), "mock", sample)
+    dataset = part.dataset
+    assert dataset.classes == ["spiral", "elliptical", "merger"]
+    assert len(dataset) == 100  # the projections of a disk and an elliptical are neither
+    expected = np.array([0, 1, -1, 2, 2, 2])[kind[dataset.system_id]]
+    assert dataset.label.tolist() == expected.tolist()
+    for split in range(3):
+        assert set(dataset.label[part.split == split]) == {0, 1, 2}
+
+
+def test_other_classes_of_one_sample_leave_the_split_as_it_is(make_stamps, tmp_path):
+    stamps, sample, _ = three_kinds(make_stamps, tmp_path)
+    known = {name: THREE["class_rules"][name] for name in ("spiral", "elliptical")}
+    fewer = BuildSettings(classes=list(known), class_rules=known)
+    splits = []
+    for settings in (BuildSettings(**THREE), fewer, BuildSettings()):
+        part, _, _ = build_dataset([stamps], settings, "mock", sample)
+        splits.append(dict(zip(part.dataset.galaxy_id, part.split, strict=True)))
+    three, two, plain = splits
+    assert (len(three), len(two), len(plain)) == (50, 20, 60)
+    assert all(plain[galaxy] == split for galaxy, split in (three | two).items())
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"a": "label == 0", "b": "sfr > 0"}, "both 'a' and 'b'; got 033-"),
+        ({"a": "label == 0", "b": "colour > 0"}, "class_rules.b: the query fails.*colour"),
+    ],
+)
+def test_class_rules_that_fail_are_named(make_stamps, tmp_path, rules, message):
+    stamps, sample, _ = three_kinds(make_stamps, tmp_path)
+    settings = BuildSettings(classes=list(rules), class_rules=rules)
+    with pytest.raises(Sim2SkyError, match=message):
+        build_dataset([stamps], settings, "mock", sample)
+
+
+def test_class_rules_need_the_right_sample(make_stamps, tmp_path):
+    stamps, sample, _ = three_kinds(make_stamps, tmp_path)
+    with pytest.raises(Sim2SkyError, match="class rules need the sample"):
+        build_dataset([stamps], BuildSettings(**THREE), "mock")
+    pd.read_parquet(sample).query("galaxy_id != '033-000005'").to_parquet(sample)
+    with pytest.raises(Sim2SkyError, match="does not hold a galaxy of the stamps; got 033-000005"):
+        build_dataset([stamps], BuildSettings(**THREE), "mock", sample)
+
+
 def test_8bit_images_are_not_stretched_again(make_stamps):
     part, _, _ = build_dataset([make_stamps(units="8bit")], BuildSettings(), "mock")
     assert part.dataset.normalisation.stretch == "linear"
@@ -197,6 +272,7 @@ def test_pair_of_domains(make_stamps, tmp_path):
         ({"fractions": [0.5, 0.5, 0.5]}, "fractions must be positive and add up to 1"),
         ({"classes": ["a", "a"]}, "a class is named twice"),
         ({"classes": ["a"]}, "at least 2 items"),
+        ({"class_rules": {"ring": "sfr > 0"}}, "class_rules are for ring, but classes are non-m"),
     ],
 )
 def test_settings_explain_themselves(content, message):

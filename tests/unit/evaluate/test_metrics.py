@@ -53,6 +53,8 @@ def test_agrees_with_sklearn_for_each_column_of_weights(n_classes):
             for k in ([1] if binary else range(n_classes))
         ]
         expected["auc"] = np.mean(areas)
+        if not binary:
+            expected |= {f"auc_{name}": areas[k] for k, name in enumerate(names)}
         for name, value in expected.items():
             assert ours[name][b] == pytest.approx(value, abs=1e-12), name
 

@@ -4,12 +4,11 @@ import re
 import numpy as np
 import pytest
 
-from sim2sky.build.dataset import write_dataset
+from sim2sky.build.dataset import labels_for_model, write_dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling
 from sim2sky.evaluate.predictions import (
     class_names,
-    labels_for_model,
     predict_rows,
     read_test_rows,
     resampled_scores,

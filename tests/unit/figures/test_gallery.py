@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -259,3 +260,16 @@ def test_every_kind_of_figure_has_a_caption(kind):
     caption = caption_html(Path(__file__).parents[3] / "workflow/report", kind)
     assert caption.count("<p>") == 1
     assert len(caption) > 150
+
+
+def test_regrets_are_shown_and_not_taken_for_the_result_table(make, results):
+    """Whatever order the files come in."""
+    experiment = results.root / "experiments/noise"
+    files = [experiment / f"regret.{suffix}" for suffix in ("parquet", "png", "pdf")]
+    pd.DataFrame({"criterion": ["snd"], "regret": [0.1]}).to_parquet(files[0])
+    for file in files[1:]:
+        file.write_bytes((experiment / f"roc{file.suffix}").read_bytes())
+    page = make(files=[*files, *results.files])
+    assert "Choosing settings without target labels" in page.text
+    assert (results.output / "noise_regret.parquet").exists()
+    assert "0.830" in page.text  # the balanced accuracy of mmd on the target

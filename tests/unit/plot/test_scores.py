@@ -87,6 +87,19 @@ def test_roc_legend_quotes_the_table(predictions, factories):
     assert expected not in [line.get_label() for line in source.get_lines()]
 
 
+def test_roc_of_three_classes_is_one_against_the_rest(experiment, factories):
+    classes = ["spiral", "elliptical", "merger"]
+    files = experiment(
+        "predictions.parquet", factories.make_predictions, METHODS, seeds=1, classes=classes
+    )
+    table = factories.make_table(METHODS, classes)
+    figure = roc_figure(read_predictions(files), table, SETTINGS)
+    target = figure.axes[1]
+    assert target.get_xlabel() == "false-positive rate (merger)"
+    labels = [line.get_label() for line in target.get_lines()]
+    assert "MMD: AUC 0.800 [0.760, 0.835]" in labels  # auc_merger, not the mean over classes
+
+
 def test_roc_of_one_class_says_so(predictions, factories):
     with pytest.raises(Sim2SkyError, match="needs positives and negatives.*0 of 80 rows"):
         roc_figure(predictions.query("label == 0"), factories.make_table(METHODS), SETTINGS)

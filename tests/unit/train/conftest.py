@@ -23,6 +23,7 @@ class Toy:
     bands: list[str] = field(default_factory=lambda: list(BANDS))
     units: str = "nJy"
     pixel_scale_arcsec: float = 0.4
+    classes: list[str] = field(default_factory=lambda: list(CLASSES))
 
     def write(self, path: Path, domain: str = "toy") -> Path:
         n, n_bands = self.images.shape[:2]
@@ -37,7 +38,7 @@ class Toy:
             redshift=np.full(n, 0.05),
             flag=np.zeros(n, dtype=np.int32),
             bands=self.bands,
-            classes=CLASSES,
+            classes=self.classes,
             pixel_scale_arcsec=self.pixel_scale_arcsec,
             units=self.units,
             normalisation=Normalisation.fit(training, "asinh", np.full(n_bands, 0.1)),

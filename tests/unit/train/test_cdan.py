@@ -61,8 +61,10 @@ def test_loss_and_gradient_are_those_of_the_discriminator(name):
     loss = make_loss(name, 4, 3)
     latent = [normal(5, 4).requires_grad_(), normal(6, 4, seed=1)]
     logits = [3 * normal(5, 3, seed=2), 3 * normal(6, 3, seed=3)]
+    both = torch.cat(latent).detach()
+    length = (both - both.mean(0)).square().sum(1).mean().sqrt()
     pairs = [
-        torch.einsum("nk,nd->nkd", g.softmax(1), f).flatten(1)
+        torch.einsum("nk,nd->nkd", g.softmax(1), (f - both.mean(0)) / length).flatten(1)
         for f, g in zip(latent, logits, strict=True)
     ]
     weights = [certainty(g) for g in logits] if name == "cdan_entropy" else []
@@ -92,4 +94,4 @@ def test_sees_swapped_classes_that_dann_cannot_see():
             optimiser.step()
         values[name] = value.item()
     assert values["dann"] == pytest.approx(math.log(2), abs=1e-3)
-    assert values["cdan"] < 0.4
+    assert values["cdan"] < 0.67

@@ -5,7 +5,8 @@ import torch
 
 from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
-from sim2sky.train.data import Batches, Rows, read_training_data, turned
+from sim2sky.train.batches import Batches, turned
+from sim2sky.train.data import Rows, read_training_data
 from sim2sky.train.settings import TrainSettings
 
 CPU = torch.device("cpu")
@@ -145,6 +146,18 @@ def test_unknown_labels_are_left_out(toy, tmp_path, caplog):
     assert "6 rows without a label left out" in caplog.text
     assert (len(data.labelled), len(data.unlabelled)) == (24, 30)
     assert data.labelled.label.min() == 0
+
+
+def test_oracle_learns_the_classes_of_the_source(toy, tmp_path):
+    source = toy(n=50).write(tmp_path / "source.h5")
+    richer = toy(n=50)
+    richer.label = np.arange(50) % 3  # merger, ring, non-merger
+    richer.classes = ["merger", "ring", "non-merger"]
+    target = richer.write(tmp_path / "target.h5")
+    data = read_training_data(source, target, TrainSettings(method="oracle"))
+    assert data.classes == ["non-merger", "merger"]
+    assert data.labelled.label.tolist() == [1 - n // 2 for n in np.arange(30) % 3 if n != 1]
+    assert len(data.validation) == 7
 
 
 def spoil_nan(toy):

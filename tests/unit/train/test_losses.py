@@ -5,7 +5,7 @@ import torch
 
 from sim2sky.train.adaptation import LOSSES, DomainBatch, build_losses
 
-SIZE, N_CLASSES = 6, 3
+SIZE, N_CLASSES, N_IMAGES = 6, 3, 8
 
 
 def batch(n: int, label: list[int] | None, seed: int = 0, scale: float = 1.0) -> DomainBatch:
@@ -15,6 +15,7 @@ def batch(n: int, label: list[int] | None, seed: int = 0, scale: float = 1.0) ->
         (scale * torch.randn(n, N_CLASSES, generator=random)).requires_grad_(),
         None if label is None else torch.tensor(label),
         progress=0.5,
+        index=torch.arange(n),
     )
 
 
@@ -34,7 +35,7 @@ CASES = {
 @pytest.mark.parametrize("name", LOSSES)
 def test_value_and_gradients_are_finite(name, case):
     torch.manual_seed(0)
-    loss = build_losses([name], SIZE, N_CLASSES)[name]
+    loss = build_losses([name], SIZE, N_CLASSES, N_IMAGES)[name]
     source, target = CASES[case]
     inputs = [source.latent, source.logits, target.latent, target.logits]
     value = loss(source, target)

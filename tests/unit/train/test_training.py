@@ -13,9 +13,10 @@ import torch
 from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.train import loop
-from sim2sky.train.data import Batches, read_training_data
+from sim2sky.train.batches import Batches
+from sim2sky.train.criteria import CRITERIA
+from sim2sky.train.data import read_training_data
 from sim2sky.train.optimisation import (
-    adopt_weights,
     class_weights_of,
     deterministic,
     learning_rate_schedule,
@@ -23,7 +24,6 @@ from sim2sky.train.optimisation import (
 )
 from sim2sky.train.run import choose_device, train_model
 from sim2sky.train.settings import METHODS, MethodSettings, TrainSettings
-from sim2sky.train.validation import validate
 
 QUICK = {"epochs": 3, "batch_size": 16}
 
@@ -55,7 +55,9 @@ def test_learns_one_blob_from_two(pair, tmp_path):
     history = pd.read_csv(tmp_path / "history.csv")
     assert list(history) == [
         *("epoch", "learning_rate", "loss", "loss_class", "source_train_accuracy"),
-        *("source_valid_loss", "source_valid_balanced_accuracy", "seconds"),
+        *("source_valid_loss", "source_valid_balanced_accuracy"),
+        *(f"score_{name}" for name in CRITERIA),
+        "seconds",
     ]
     assert history["epoch"].tolist() == list(range(1, 13))
     assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
@@ -282,50 +284,6 @@ def test_torch_is_left_as_it_was(pair, tmp_path):
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_best_epoch_by_validation_loss(pair, tmp_path, monkeypatch):
-    losses = iter([0.7, 0.2, 0.5])
-    kept = []
-
-    def judged(network, *_):
-        kept.append({name: value.clone() for name, value in network.state_dict().items()})
-        return next(losses), 0.5
-
-    monkeypatch.setattr(loop, "validate", judged)
-    model = train(pair, tmp_path, selection="source_validation")
-    chosen = model.network.state_dict()
-    assert all(torch.equal(chosen[name], kept[1][name]) for name in chosen)
-    assert not torch.equal(chosen["features.0.weight"], kept[2]["features.0.weight"])
-
-
-def test_transfer_starts_from_the_initial_model(toy, pair, tmp_path, caplog):
-    first = train(pair, tmp_path / "first")
-    settings = TrainSettings(**QUICK, learning_rate=1e-30, weight_decay=0.0)
-    three = toy(seed=3)
-    three.images = three.images[:, :1]
-    three.bands = ["sdss_g"]
-    narrow = three.write(tmp_path / "one_band.h5")
-    for folder, paths in (("same", pair), ("other", (narrow, narrow))):
-        with caplog.at_level("INFO", logger="sim2sky"):
-            model = train_model(
-                settings,
-                *paths,
-                seed=5,
-                device="cpu",
-                model_path=tmp_path / folder / "model.pt",
-                history_path=tmp_path / folder / "history.csv",
-                initial_model_path=tmp_path / "first" / "model.pt",
-            )
-        weights = model.network.features[4].weight
-        assert torch.equal(weights, first.network.features[4].weight)
-    assert "except features.0.weight" in caplog.text
-
-
-def test_transfer_from_nothing_in_common_is_refused():
-    one, other = torch.nn.Linear(3, 2), torch.nn.Linear(5, 4)
-    with pytest.raises(Sim2SkyError, match="no layer of the initial model fits"):
-        adopt_weights(one, other.state_dict())
-
-
 def test_infinite_loss_is_told(pair, tmp_path):
     with pytest.raises(Sim2SkyError, match=r"no longer a finite number.*lower learning_rate"):
         train(pair, tmp_path, learning_rate=1e30, epochs=5)
@@ -353,23 +311,10 @@ def test_balanced_class_weights(toy, tmp_path):
     )
 
 
-def test_validation_is_the_mean_recall_without_gradient(pair):
-    data = read_training_data(*pair, TrainSettings())
-
-    class Constant(torch.nn.Module):
-        def forward(self, images):
-            return images, torch.tensor([[2.0, 1.0]]).expand(len(images), 2)
-
-    loss, balanced = validate(Constant(), data.validation, torch.tensor([1.0, 3.0]), batch_size=5)
-    log_sum = np.log(np.exp(2) + np.exp(1))
-    assert balanced == 0.5
-    assert loss == pytest.approx((1 * (log_sum - 2) + 3 * (log_sum - 1)) / 4)
-
-
 def test_one_cycle_keeps_the_published_betas():
     parameter = torch.nn.Parameter(torch.zeros(1))
     settings = TrainSettings(epochs=10)
-    optimiser = torch.optim.AdamW([parameter], lr=1e-3, betas=settings.adam_betas)
+    optimiser = torch.optim.AdamW([parameter], settings.learning_rate, betas=settings.adam_betas)
     schedule = learning_rate_schedule(optimiser, settings, steps_per_epoch=7)
     rates = []
     for _ in range(70):

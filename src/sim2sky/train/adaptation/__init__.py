@@ -7,7 +7,6 @@ trained along with the network and saved in checkpoints.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import nn
@@ -15,6 +14,7 @@ from torch import nn
 from sim2sky.train.adaptation.adversarial import DomainAdversarial
 from sim2sky.train.adaptation.cdan import ConditionalDomainAdversarial
 from sim2sky.train.adaptation.coral import CorrelationAlignment
+from sim2sky.train.adaptation.dance import NeighbourhoodClustering
 from sim2sky.train.adaptation.entropy import EntropyMinimisation
 from sim2sky.train.adaptation.fisher import FisherLoss
 from sim2sky.train.adaptation.mmd import MaximumMeanDiscrepancy
@@ -35,31 +35,39 @@ class DomainBatch:
         (N,) int64, None in the domain whose labels the method must not see.
     progress : float
         Share of the training that is done, 0 to 1.
+    index : torch.Tensor or None
+        (N,) int64, which of the domain's training images they are; None if
+        that is not known.
     """
 
     latent: torch.Tensor
     logits: torch.Tensor
     label: torch.Tensor | None
     progress: float = 1.0
+    index: torch.Tensor | None = None
 
 
-LOSSES: dict[str, Callable[[int, int], nn.Module]] = {
-    "mmd": lambda latent_size, n_classes: MaximumMeanDiscrepancy("published"),
-    "mmd_median": lambda latent_size, n_classes: MaximumMeanDiscrepancy("median"),
-    "coral": lambda latent_size, n_classes: CorrelationAlignment(),
-    "sinkhorn": lambda latent_size, n_classes: SinkhornDivergence(),
-    "dann": lambda latent_size, n_classes: DomainAdversarial(latent_size),
-    "dann_scheduled": lambda latent_size, n_classes: DomainAdversarial(
-        latent_size, scheduled=True
+# name -> function of the latent size, the number of classes and the number of unlabelled images
+LOSSES: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "mmd": lambda *_: MaximumMeanDiscrepancy("published"),
+    "mmd_median": lambda *_: MaximumMeanDiscrepancy("median"),
+    "coral": lambda *_: CorrelationAlignment(),
+    "sinkhorn": lambda *_: SinkhornDivergence(),
+    "dann": lambda size, *_: DomainAdversarial(size),
+    "dann_scheduled": lambda size, *_: DomainAdversarial(size, scheduled=True),
+    "cdan": lambda size, n_classes, _: ConditionalDomainAdversarial(size, n_classes),
+    "cdan_entropy": lambda size, n_classes, _: ConditionalDomainAdversarial(
+        size, n_classes, entropy_conditioning=True
     ),
-    "cdan": ConditionalDomainAdversarial,
-    "cdan_entropy": partial(ConditionalDomainAdversarial, entropy_conditioning=True),
-    "fisher": FisherLoss,
-    "entropy": lambda latent_size, n_classes: EntropyMinimisation(),
+    "dance": NeighbourhoodClustering,
+    "fisher": lambda size, n_classes, _: FisherLoss(size, n_classes),
+    "entropy": lambda *_: EntropyMinimisation(),
 }
 
 
-def build_losses(names: Iterable[str], latent_size: int, n_classes: int) -> nn.ModuleDict:
+def build_losses(
+    names: Iterable[str], latent_size: int, n_classes: int, n_unlabelled: int = 0
+) -> nn.ModuleDict:
     """Return the named losses.
 
     Parameters
@@ -68,10 +76,14 @@ def build_losses(names: Iterable[str], latent_size: int, n_classes: int) -> nn.M
         Keys of `LOSSES`.
     latent_size, n_classes : int
         Length of the latent vector and number of classes.
+    n_unlabelled : int
+        Number of training images without labels, for losses that remember each.
 
     Returns
     -------
     torch.nn.ModuleDict
         Name -> module.
     """
-    return nn.ModuleDict({name: LOSSES[name](latent_size, n_classes) for name in names})
+    return nn.ModuleDict(
+        {name: LOSSES[name](latent_size, n_classes, n_unlabelled) for name in names}
+    )

@@ -13,8 +13,10 @@ from torch import nn
 from sim2sky.train.adaptation.adversarial import (
     build_discriminator,
     domain_cross_entropy,
+    gradient_penalty,
     reversal_factor,
     reversed_gradient,
+    standardised,
 )
 from sim2sky.train.adaptation.entropy import entropy
 
@@ -30,7 +32,9 @@ class ConditionalDomainAdversarial(nn.Module):
 
     As in the authors' code, the gradient reaches the network through the
     latent vectors only: the predictions and the weights made of them are held
-    constant. Its reversal follows `reversal_factor`.
+    constant. Its reversal follows `reversal_factor`, and it is kept stable in the
+    same way as the scheduled variant of
+    `sim2sky.train.adaptation.adversarial.DomainAdversarial`.
 
     Parameters
     ----------
@@ -64,12 +68,12 @@ class ConditionalDomainAdversarial(nn.Module):
         sizes = [len(source.latent), len(target.latent)]
         latent = torch.cat([source.latent, target.latent])
         logits = torch.cat([source.logits, target.logits]).detach()
-        pairs = self.joined(
-            reversed_gradient(latent, reversal_factor(source.progress)), logits.softmax(1)
-        )
-        scores = self.discriminator(pairs).squeeze(1).split(sizes)
+        pairs = self.joined(standardised(latent), logits.softmax(1))
+        factor = reversal_factor(source.progress)
+        scores = self.discriminator(reversed_gradient(pairs, factor)).squeeze(1).split(sizes)
         weights = certainty(logits).split(sizes) if self.entropy_conditioning else ()
-        return domain_cross_entropy(*scores, *weights)
+        loss = domain_cross_entropy(*scores, *weights)
+        return loss + gradient_penalty(self.discriminator, pairs)
 
 
 class MultilinearMap(nn.Module):

@@ -1,6 +1,4 @@
-"""The classifiers, each of which also gives the latent vector that adaptation works on."""
-
-from collections.abc import Callable
+"""The small network of the DeepMerge papers."""
 
 import torch
 from torch import nn
@@ -65,6 +63,11 @@ class DeepMerge(nn.Module):
         """The last convolution, whose maps Grad-CAM weighs."""
         return self.features[8]
 
+    @property
+    def output_layer(self) -> nn.Module:
+        """The layer with one output for each class."""
+        return self.classifier[-1]
+
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return latent vectors and class scores.
 
@@ -82,36 +85,3 @@ class DeepMerge(nn.Module):
         """
         latent = self.features(images).flatten(1)
         return latent, self.classifier(latent)
-
-
-NETWORKS: dict[str, Callable[[int, int, int], nn.Module]] = {"deepmerge": DeepMerge}
-
-
-def build_network(name: str, n_bands: int, n_classes: int, image_size: int) -> nn.Module:
-    """Return a network with fresh weights.
-
-    Parameters
-    ----------
-    name : str
-        A key of `NETWORKS`.
-    n_bands, n_classes : int
-        Channels of the images and number of classes.
-    image_size : int
-        Side of the images in pixels.
-
-    Returns
-    -------
-    torch.nn.Module
-        ``forward(images) -> (latent, logits)``; attributes ``latent_size``
-        and ``gradcam_layer``. Its weights lie in channels-last order, which
-        the CPU convolves about twice as fast.
-
-    Raises
-    ------
-    Sim2SkyError
-        If the name is unknown or the images are too small.
-    """
-    if name not in NETWORKS:
-        raise Sim2SkyError("unknown network", got=name, expected=", ".join(NETWORKS))
-    network = NETWORKS[name](n_bands, n_classes, image_size)
-    return network.to(memory_format=torch.channels_last)

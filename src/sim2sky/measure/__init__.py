@@ -1,0 +1,1 @@
+"""What shape a galaxy has, in numbers that no training made."""

@@ -1,0 +1,75 @@
+"""Which epoch's network is kept."""
+
+import math
+
+from sim2sky.train.adaptation.weighting import WARMUP
+from sim2sky.train.criteria import CHEAP, CRITERIA
+from sim2sky.train.settings import TrainSettings
+from sim2sky.train.validation import Judgement
+
+
+def criteria_of_epoch(settings: TrainSettings, epoch: int) -> tuple[str, ...]:
+    """Return the criteria without target labels that an epoch is judged by.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Selection and number of epochs.
+    epoch : int
+        Counted from 1.
+
+    Returns
+    -------
+    tuple of str
+        The cheap ones; those that train a domain classifier only if they select
+        the epoch, and at the last one.
+    """
+    if epoch == settings.epochs:
+        return tuple(CRITERIA)
+    return tuple(name for name in CRITERIA if name in CHEAP or name == settings.selection)
+
+
+def selection_score(judgement: Judgement, settings: TrainSettings, epoch: int) -> float:
+    """Return how well an epoch's network does by what selects it.
+
+    Parameters
+    ----------
+    judgement : Judgement
+        Of that epoch.
+    settings : TrainSettings
+        ``selection``. A method that reads the target's labels is selected by
+        its own validation loss, whatever the criterion.
+    epoch : int
+        Counted from 1.
+
+    Returns
+    -------
+    float
+        Higher is better; NaN if the last epoch is to be kept, the criterion is
+        undefined or the adaptation is still warming up.
+    """
+    if settings.selection == "last" or epoch < adapted_from(settings):
+        return math.nan
+    if settings.selection == "source_validation" or settings.method.train_on == "target":
+        return -judgement.loss
+    return judgement.scores[settings.selection]
+
+
+def adapted_from(settings: TrainSettings) -> float:
+    """Return after how many epochs the adaptation has its full weight.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Warm-up and weights of the losses.
+
+    Returns
+    -------
+    float
+        The same for methods without losses, so that all choose between the same epochs; later
+        with automatic weights, which begin after a share of the training.
+    """
+    warmup = min(settings.adaptation_warmup_epochs, settings.epochs)
+    if "automatic" in settings.method.losses.values():
+        return max(warmup, WARMUP * settings.epochs)
+    return warmup
