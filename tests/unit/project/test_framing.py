@@ -80,3 +80,12 @@ def test_settings_say_what_is_wrong():
         parse_settings(ProjectSettings, {"bands": ["F814W", "F814W"]}, "test")
     with pytest.raises(Sim2SkyError, match="unknown key 'band'; known keys: bands, n_views"):
         parse_settings(ProjectSettings, {"band": "F814W"}, "test")
+
+
+def test_either_centre_is_a_coin():
+    settings = ProjectSettings(centre="either")
+    on_light = [draw_view("099-000001", view, settings).on_light for view in range(200)]
+    assert 70 < sum(on_light) < 130
+    assert all(draw_view("a", view, ProjectSettings()).on_light for view in range(5))
+    fixed = ProjectSettings(centre="subhalo")
+    assert not any(draw_view("a", view, fixed).on_light for view in range(5))

@@ -171,6 +171,16 @@ def test_projections_join_systems(simulation):
     assert table["system_id"].nunique() == 6 - new["system_id"].nunique()
 
 
+def test_projections_count_as_mergers_where_people_label(simulation):
+    table, counts = run(simulation, chance_projections=0.1, projection_label="merger")
+    usual, _ = run(simulation, chance_projections=0.1)
+    projected = table["stage"] == "projection"
+    assert (table["label"][projected] == 1).all()
+    assert (usual["label"][usual["stage"] == "projection"] == 0).all()
+    assert table["label"][~projected].equals(usual["label"][~projected])
+    assert counts["labels"]["1"] == int((table["label"] == 1).sum())
+
+
 def test_shortage_of_projections_is_logged(simulation, caplog):
     with caplog.at_level(logging.WARNING, "sim2sky"):
         table, _ = run(simulation, snapshots=[4, 5], chance_projections=1.0)
