@@ -27,7 +27,7 @@ class MeasureSettings(Settings):
         16, ge=2, description="Side of the box of empty sky that statmorph corrects by."
     )
     sersic_iterations: int = Field(
-        60, ge=0, description="Most iterations of the Sersic fit; 0 leaves it out."
+        100, ge=0, description="Most iterations of the Sersic fit; 0 leaves it out."
     )
     statmorph_training_rows: int | None = Field(
         2000,

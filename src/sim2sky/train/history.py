@@ -10,6 +10,8 @@ from torch import nn
 from sim2sky.train.criteria import CRITERIA
 from sim2sky.train.validation import Judgement
 
+ROUNDING = 1e-9  # scores of networks that give one answer for all images differ by less
+
 
 @dataclass
 class Progress:
@@ -48,7 +50,7 @@ class Progress:
 
     def keep_if_best(self, score: float, network: nn.Module) -> None:
         """Remember the network of the present epoch if its score beats all before; NaN never."""
-        if score > self.best_score:
+        if score > self.best_score + ROUNDING:
             self.best_score, self.best_epoch = score, self.epoch + 1
             self.best_weights = deepcopy(network.state_dict())
 

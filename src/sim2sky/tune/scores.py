@@ -100,5 +100,9 @@ def n_epochs(history_path: Path) -> int:
 
 
 def _number(value: float) -> float | None:
-    """Return a number as JSON can hold it."""
-    return float(value) if math.isfinite(value) else None
+    """Return a number as JSON can hold it, without digits that are rounding errors.
+
+    Networks that give one answer for all images have the same score, and then the first
+    trial is to be chosen.
+    """
+    return round(float(value), 9) if math.isfinite(value) else None

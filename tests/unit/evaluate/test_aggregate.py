@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.aggregate import gap_closed, read_predictions, summary_table
+from sim2sky.evaluate.aggregate import read_predictions, summary_table
+from sim2sky.evaluate.comparison import gap_closed
 from sim2sky.evaluate.settings import EvaluateSettings
 
 QUICK = EvaluateSettings(n_bootstrap=300)

@@ -194,7 +194,7 @@ def test_the_game_ends_with_equal_means(monkeypatch, name):
     The rates are ours, the features as large as a network's: under them the
     published variant runs past that place.
     """
-    monkeypatch.setattr(adversarial, "HIDDEN_UNITS", 64)
+    monkeypatch.setattr(adversarial, "HIDDEN_UNITS", 256)
     size, scale = 40, 10.0
     source, target = scale * normal(32, size).float(), scale * normal(32, size, seed=1).float()
     logits = torch.zeros(32, 2)
@@ -208,7 +208,7 @@ def test_the_game_ends_with_equal_means(monkeypatch, name):
             betas=(0.7, 0.8),
         )
         result = []
-        for _ in range(150):
+        for _ in range(120):
             optimiser.zero_grad()
             moved = target + shift
             loss(
@@ -221,5 +221,5 @@ def test_the_game_ends_with_equal_means(monkeypatch, name):
 
     ours, published = distances(name), distances("dann")
     assert ours[0] > 0.6
-    assert max(ours[-30:]) < 0.1
-    assert max(published[-30:]) > 2 * max(ours[-30:])
+    assert max(ours[-20:]) < 0.12
+    assert min(published[-20:]) > 0.25

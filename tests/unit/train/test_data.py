@@ -5,9 +5,9 @@ import torch
 
 from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
-from sim2sky.train.batches import Batches, turned
+from sim2sky.train.batches import Batches, training_batches, turned
 from sim2sky.train.data import Rows, read_training_data
-from sim2sky.train.settings import TrainSettings
+from sim2sky.train.settings import AugmentationSettings, MethodSettings, TrainSettings
 
 CPU = torch.device("cpu")
 
@@ -34,10 +34,11 @@ def test_batches_larger_than_the_domain_are_full():
 
 def test_images_and_labels_stay_together():
     for augment in (False, True):
-        images, label = stream(20, 7, augment=augment).next()
+        images, label, index = stream(20, 7, augment=augment).next()
         assert images.shape == (7, 2, 4, 4)
         assert images.is_contiguous(memory_format=torch.channels_last)
         assert torch.equal(images[:, 0, 0, 0], label.float())
+        assert torch.equal(index, label)  # which here is the number of the row
 
 
 def test_order_depends_on_the_seed_alone():
@@ -56,6 +57,48 @@ def test_state_brings_the_same_batches_to_come():
         assert torch.equal(other.next()[1], label)
 
 
+def test_changes_know_the_number_of_the_batch_and_go_on_with_it():
+    def numbered(images, number):
+        return torch.full_like(images, number)
+
+    def changing() -> Batches:
+        rows = Rows(torch.zeros(9, 4, 4, 2), None)
+        return Batches(rows, 4, augment=True, device=CPU, keys=("a",), seed=0, change=numbered)
+
+    batches = changing()
+    assert [batches.next().images.max().item() for _ in range(3)] == [0, 1, 2]
+    other = changing()
+    other.load_state_dict(batches.state_dict())
+    assert other.next().images.min().item() == 3
+
+
+@pytest.mark.parametrize(
+    ("losses", "changed"), [({}, ["source"]), ({"mmd": 1.0}, ["source", "target"])]
+)
+def test_which_domains_are_changed(pair, losses, changed):
+    method = MethodSettings(
+        name="m", mixed_batches=True, losses=losses, augmentation=AugmentationSettings()
+    )
+    settings = TrainSettings(method=method)
+    data = read_training_data(*pair, settings)
+    batches = training_batches(data, settings, 0, CPU)
+    assert list(batches) == ["source", "target"]
+    assert [name for name, stream in batches.items() if stream.change is not None] == changed
+    plain = training_batches(data, TrainSettings(method="adabn"), 0, CPU)
+    for domain in batches:
+        one, other = batches[domain].next(), plain[domain].next()
+        assert torch.equal(one.index, other.index)  # methods meet the same images
+        assert torch.equal(one.images, other.images) == (domain not in changed)
+
+
+def test_target_images_are_read_if_the_method_looks_at_them(pair):
+    for method, read in (("source_only", False), ("adabn_li", True), ("adabn", True)):
+        settings = TrainSettings(method=method)
+        data = read_training_data(*pair, settings)
+        assert (data.unlabelled is not None) == read
+        assert len(training_batches(data, settings, 0, CPU)) == (2 if method == "adabn" else 1)
+
+
 def test_eight_different_symmetries():
     image = torch.arange(18.0).reshape(1, 3, 3, 2)
     seen = {tuple(turned(image, number).flatten().tolist()) for number in range(8)}
@@ -68,7 +111,7 @@ def test_eight_different_symmetries():
 def test_augmentation_shows_all_symmetries_of_the_image():
     image = torch.arange(9.0).reshape(1, 3, 3, 1)
     batches = Batches(Rows(image, None), 200, augment=True, device=CPU, keys=("a",), seed=0)
-    images, label = batches.next()
+    images, label, _ = batches.next()
     assert label is None
     counts = torch.unique(images.flatten(1), dim=0, return_counts=True)[1]
     assert len(counts) == 8

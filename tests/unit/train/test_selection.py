@@ -12,6 +12,7 @@ from sim2sky.train import loop
 from sim2sky.train.batches import Batches
 from sim2sky.train.criteria import CHEAP, CRITERIA
 from sim2sky.train.data import read_training_data
+from sim2sky.train.history import Progress
 from sim2sky.train.optimisation import class_weights_of
 from sim2sky.train.run import train_model
 from sim2sky.train.selection import adapted_from, criteria_of_epoch, selection_score
@@ -163,6 +164,17 @@ def test_no_epoch_before_the_end_of_the_warm_up():
     long = TrainSettings(epochs=6, selection="snd", adaptation_warmup_epochs=9)
     assert np.isfinite(selection_score(judgement, long, 6))
     assert np.isnan(selection_score(judgement, long, 5))
+
+
+def test_rounding_errors_select_no_epoch():
+    progress, network = Progress(), torch.nn.Linear(2, 2)
+    for epoch, score in enumerate((1.1e-16, 2.2e-16, -1.0), start=1):
+        progress.keep_if_best(score, network)
+        progress.next_epoch()
+        assert progress.epoch == epoch
+    assert progress.best_epoch == 1
+    progress.keep_if_best(0.1, network)
+    assert progress.best_epoch == 4
 
 
 def test_last_epoch_needs_no_score():

@@ -14,7 +14,7 @@ from sim2sky.train.criteria import CRITERIA
 from sim2sky.train.model_file import load_model
 from sim2sky.train.settings import TrainSettings
 from sim2sky.tune.command import choose, score
-from sim2sky.tune.scores import n_epochs, score_trial
+from sim2sky.tune.scores import _number, n_epochs, score_trial
 
 N = 120
 
@@ -105,6 +105,13 @@ def test_an_oracle_has_its_own_validation_alone(pair, tmp_path):
     predicted = load_model(files[0]).predict(rows.images, "target")[0].argmax(axis=1)
     recalls = [(predicted[rows.label == k] == k).mean() for k in (0, 1)]
     assert content["validation"]["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+
+def test_rounding_errors_are_no_reason_to_choose():
+    """Information of networks that put all images into one class, as computed."""
+    assert _number(-1.7e-16) == _number(2.2e-16) == 0
+    assert _number(0.123456789123) == 0.123456789
+    assert _number(np.nan) is None
 
 
 def test_diverged_trial_is_known_by_its_history(pair, tmp_path):

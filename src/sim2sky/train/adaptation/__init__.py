@@ -17,6 +17,7 @@ from sim2sky.train.adaptation.coral import CorrelationAlignment
 from sim2sky.train.adaptation.dance import NeighbourhoodClustering
 from sim2sky.train.adaptation.entropy import EntropyMinimisation
 from sim2sky.train.adaptation.fisher import FisherLoss
+from sim2sky.train.adaptation.means import MeanAlignment
 from sim2sky.train.adaptation.mmd import MaximumMeanDiscrepancy
 from sim2sky.train.adaptation.sinkhorn import SinkhornDivergence
 
@@ -52,6 +53,7 @@ LOSSES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "mmd": lambda *_: MaximumMeanDiscrepancy("published"),
     "mmd_median": lambda *_: MaximumMeanDiscrepancy("median"),
     "coral": lambda *_: CorrelationAlignment(),
+    "mean": lambda *_: MeanAlignment(),
     "sinkhorn": lambda *_: SinkhornDivergence(),
     "dann": lambda size, *_: DomainAdversarial(size),
     "dann_scheduled": lambda size, *_: DomainAdversarial(size, scheduled=True),
