@@ -40,3 +40,8 @@ def make_shapes(n=240, seed=0, shift=1.0, classes=("non-merger", "merger"), doma
 @pytest.fixture
 def shapes():
     return make_shapes
+
+
+@pytest.fixture(autouse=True)
+def small_forests(monkeypatch):
+    monkeypatch.setattr("sim2sky.baseline.forest.N_TREES", 40)

@@ -70,7 +70,7 @@ def test_test_rows_of_the_source_are_not_learned_from(shapes):
 
 def test_probe_finds_a_leak(shapes):
     source = shapes()
-    source["nuisance_n_particles"] += 5000 * source["label"]
+    source["nuisance_n_particles"] += 5000 * source["label"].astype(int)
     assert area(predict_baseline("leakage_probe", source, source, seed=0), "source") > 0.99
 
 

@@ -93,8 +93,8 @@ def test_auc_is_compared_with_baselines_on_all_and_on_hard_rows():
     asymmetry = table.loc["asymmetry", "target"]
     assert source_only["n_hard"] == N // 2
     assert (source_only["auc_hard"], asymmetry["auc_hard"], mmd["auc_hard"]) == (1, 0.5, 0.5)
-    # of the other half all pairs are right, of mixed pairs those that hold one of it too
-    assert asymmetry["auc"] == pytest.approx(0.25 * 0.5 + 0.75)
+    # hard are two thirds of the negatives and a third of the positives; their pairs are ties
+    assert asymmetry["auc"] == pytest.approx(1 - 0.5 * 2 / 3 * 1 / 3)
     assert source_only["auc_gain_over_asymmetry"] == pytest.approx(1 - asymmetry["auc"])
     assert source_only["auc_hard_gain_over_asymmetry"] == 0.5
     assert source_only["auc_hard_gain_over_asymmetry_low"] == 0.5  # in every resample

@@ -149,6 +149,21 @@ def test_numbers_are_those_of_the_table(make, results):
             assert cell["text"] == text
 
 
+def test_negative_transfer_and_cost_are_shown(make, results):
+    table = results.table
+    table["negative_transfer"] = pd.array([None, True] * (len(table) // 2), dtype="boolean")
+    table["train_seconds"] = 123.4
+    table.to_parquet(next(path for path in results.files if path.name == "table.parquet"))
+    page = make()
+    header = next(row for row in page.rows if "balanced accuracy" in row[2]["text"])
+    titles = {cell["text"].strip(): column for column, cell in enumerate(header)}
+    body = [row for row in page.rows if len(row) == len(header) and row is not header]
+    gains = [row[titles["gain over source only"]]["text"] for row in body]
+    assert all("negative transfer" in text for text in gains[1::2])
+    assert not any("negative transfer" in text for text in gains[::2])
+    assert {row[titles["seconds to train"]]["text"] for row in body} == {"123"}
+
+
 def test_summary_and_description_are_on_the_page(make):
     text = " ".join(make().text.split())
     assert "The same galaxies <with> the sky's noise & without." in text

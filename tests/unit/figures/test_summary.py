@@ -86,3 +86,47 @@ def test_missing_columns_are_no_error(factories, missing):
     table = factories.make_table(factories.strong)
     table = table[[name for name in table if not name.startswith(missing)]]
     assert len(sentences(table)) >= 3
+
+
+def with_baselines(table, gain, probe):
+    """The table with two baselines and what the best method gains over one of them."""
+    rows = table[table["method"] == "mmd"].assign(network="morphology")
+    asymmetry = rows[rows["domain"] == "target"].assign(
+        method="asymmetry", auc=0.9, auc_low=0.85, auc_high=0.95
+    )
+    leak = rows[rows["domain"] == "source"].assign(
+        method="leakage_probe", auc=probe, auc_low=probe - 0.06, auc_high=probe + 0.06
+    )
+    table = pd.concat([table, asymmetry, leak], ignore_index=True)
+    best = (table["method"] == "mmd") & (table["domain"] == "target")
+    for end, offset in (("", 0), ("_low", -0.02), ("_high", 0.02)):
+        table.loc[best, f"auc_gain_over_asymmetry{end}"] = gain + offset
+    return table
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict"),
+    [(0.05, "better"), (-0.05, "worse"), (0.01, "no difference is established")],
+)
+def test_best_method_is_set_against_asymmetry(factories, gain, verdict):
+    texts = sentences(with_baselines(factories.make_table(factories.strong), gain, 0.52))
+    text = next(text for text in texts if text.startswith("Against asymmetry"))
+    assert "asymmetry cut (AUC 0.900 [0.850, 0.950])" in text
+    assert f"AUC of MMD on the target is {gain:+.3f} [{gain - 0.02:+.3f}" in text
+    assert text.endswith(f": {verdict}.")
+    assert not any("hard" in text for text in texts)
+
+
+@pytest.mark.parametrize(("probe", "verdict"), [(0.52, "at chance, as"), (0.6, "which is a leak")])
+def test_probe_is_judged(factories, probe, verdict):
+    table = with_baselines(factories.make_table(factories.strong), 0.05, probe)
+    assert verdict in sentences(table)[-1]
+    assert f"AUC of {probe:.3f}" in sentences(table)[-1]
+
+
+def test_baselines_are_no_network_and_never_the_best_method(factories):
+    table = factories.make_table(factories.strong)
+    more = with_baselines(table, 0.05, 0.52)
+    more.loc[more["method"] == "asymmetry", "balanced_accuracy"] = 0.99
+    assert headline(more) == headline(table)
+    assert sentences(more)[: len(sentences(table))] == sentences(table)

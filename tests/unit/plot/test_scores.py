@@ -155,7 +155,7 @@ def test_forest_plot_has_the_numbers_of_the_table(factories, tmp_path):
     table.to_parquet(tmp_path / "table.parquet")
     figure = table_figure(read_table(tmp_path / "table.parquet"))
     assert [axes.get_xlabel() for axes in figure.axes] == [
-        *("balanced accuracy", "recall of non-merger", "recall of merger")
+        *("balanced accuracy", "recall of non-merger", "recall of merger", "AUC")
     ]
     drawn = sorted(
         float(container.lines[0].get_xdata()[0]) for container in figure.axes[2].containers
@@ -172,7 +172,44 @@ def test_undefined_recall_is_left_out(factories):
     table = factories.make_table(METHODS)
     table.loc[table["domain"] == "target", "recall_merger"] = np.nan
     figure = table_figure(table)
-    assert [len(axes.containers) for axes in figure.axes] == [4, 4, 2]
+    assert [len(axes.containers) for axes in figure.axes] == [4, 4, 2, 4]
+
+
+def with_baseline(table):
+    """The table with a baseline and the AUC on hard target rows."""
+    own = table[table["method"] == "mmd"].assign(method="asymmetry", network="morphology")
+    table = pd.concat([own, table], ignore_index=True)
+    for end in ("", "_low", "_high"):
+        table[f"auc_hard{end}"] = (table[f"auc{end}"] - 0.1).where(table["domain"] == "target")
+    return table
+
+
+def test_baselines_stand_last_without_a_network(factories):
+    table = with_baseline(factories.make_table([*METHODS, "oracle"]))
+    figure = table_figure(pd.concat([table, table.assign(network="resnet18")[4:]]))
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[:2] == ["source only, deepmerge", "source only, resnet18"]
+    assert names[-1] == "asymmetry cut"
+
+
+def test_areas_have_their_own_chance_level(factories):
+    table = with_baseline(factories.make_table(METHODS))
+    *_, auc, hard = table_figure(table).axes
+    assert (auc.get_xlabel(), hard.get_xlabel()) == ("AUC", "AUC, hard rows")
+    assert len(hard.containers) == 3  # the target alone
+    three = ["spiral", "elliptical", "merger"]
+    table = factories.make_table(METHODS, three)
+    for end in ("", "_low", "_high"):
+        table[f"auc_merger{end}"] = table[f"auc{end}"]
+    balanced, *_, area = table_figure(table).axes
+    chance = [
+        line.get_xdata()[0]
+        for axes in (balanced, area)
+        for line in axes.lines
+        if line.get_linestyle() == ":"
+    ]
+    assert chance == pytest.approx([1 / 3, 0.5])
+    assert area.get_xlabel() == "AUC of merger"
 
 
 def test_recall_classes_are_not_intervals(factories):

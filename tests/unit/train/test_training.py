@@ -13,7 +13,7 @@ import torch
 from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.train import loop
-from sim2sky.train.batches import Batches
+from sim2sky.train.batches import Batch, Batches
 from sim2sky.train.criteria import CRITERIA
 from sim2sky.train.data import read_training_data
 from sim2sky.train.optimisation import (
@@ -73,7 +73,9 @@ def test_oracle_is_judged_on_the_target(pair, tmp_path):
     assert history["target_valid_balanced_accuracy"].iloc[-1] >= 0.7
 
 
-@pytest.mark.parametrize("method", ["source_only", "adabn", "mmd_fisher_entropy", "cdan"])
+@pytest.mark.parametrize(
+    "method", ["source_only", "adabn", "adabn_li", "mmd_fisher_entropy", "cdan", "dance"]
+)
 def test_target_labels_cannot_change_anything(toy, pair, tmp_path, method):
     """Neither wrong labels nor their meaning may reach a method that adapts."""
     expected = train(pair, tmp_path / "true", method=method, selection="source_validation")
@@ -84,6 +86,9 @@ def test_target_labels_cannot_change_anything(toy, pair, tmp_path, method):
         (pair[0], target), tmp_path / "false", method=method, selection="source_validation"
     )
     assert same_weights(actual, expected)
+    if method == "adabn_li":
+        statistics = actual.target_statistics, expected.target_statistics
+        assert all(torch.equal(statistics[0][name], statistics[1][name]) for name in statistics[0])
 
 
 def test_mixed_batches_change_batchnorm_alone_without_a_loss(pair, tmp_path):
@@ -201,12 +206,12 @@ def test_resumed_training_ends_with_the_same_weights(
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
-@pytest.mark.parametrize("method", ["dann_scheduled", "sidda"])
-def test_parameters_of_the_losses_go_on_too(pair, tmp_path, monkeypatch, method):
-    """A discriminator, its dropout and its schedule; trained weights and their warm-up."""
+@pytest.mark.parametrize("method", ["dann_scheduled", "sidda", "dance", "augmentation"])
+def test_all_else_goes_on_too(pair, tmp_path, monkeypatch, method):
+    """A discriminator, its dropout and schedule; automatic weights; a memory; random changes."""
     expected = train(pair, tmp_path / "whole", method=method)
     with monkeypatch.context() as patch:
-        interrupt(patch, 17, sigterm)
+        interrupt(patch, 13, sigterm)
         with pytest.raises(SystemExit):
             train(pair, tmp_path, method=method)
     assert same_weights(train(pair, tmp_path, method=method), expected)
@@ -348,7 +353,8 @@ def test_the_gradient_is_zeroed_before_each_step(pair, tmp_path, monkeypatch):
 
     def same_batch(self):
         chosen = slice(self.batch_size)
-        return self.rows.images[chosen].permute(0, 3, 1, 2), self.rows.label[chosen]
+        images = self.rows.images[chosen].permute(0, 3, 1, 2)
+        return Batch(images, self.rows.label[chosen], torch.arange(self.batch_size))
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
     monkeypatch.setattr(Batches, "next", same_batch)
@@ -365,6 +371,41 @@ def test_all_named_methods_run(pair, tmp_path):
         judged = [column for column in history if column.startswith(("loss", "weight"))]
         assert judged[2:][: len(method.losses)] == [f"loss_{loss}" for loss in method.losses]
         assert np.isfinite(history[judged]).all(axis=None)
+
+
+def test_dance_is_told_which_images_a_batch_holds(pair, tmp_path, monkeypatch):
+    seen = []
+    original = loop.DomainBatch
+
+    def watched(latent, logits, label, progress, index):
+        seen.append(index)
+        return original(latent, logits, label, progress, index)
+
+    monkeypatch.setattr(loop, "DomainBatch", watched)
+    train(pair, tmp_path, method="dance", epochs=2)
+    target = torch.cat(seen[1::2])
+    assert len(set(target[:64].tolist())) == 64  # four batches of a pass
+    assert set(target.tolist()) == set(range(72))
+
+
+def test_augmentation_changes_what_is_learned(pair, tmp_path):
+    plain, changed = (train(pair, tmp_path / m, method=m) for m in ("source_only", "augmentation"))
+    assert not same_weights(plain, changed)
+    history = [pd.read_csv(tmp_path / m / "history.csv") for m in ("source_only", "augmentation")]
+    # harder to fit, on images that are not the validation's
+    assert history[1]["loss_class"].iloc[-1] > history[0]["loss_class"].iloc[-1]
+
+
+def test_shuffled_labels_teach_nothing_but_the_training_images(toy, tmp_path):
+    source = toy(n=300).write(tmp_path / "source.h5")
+    test = read_dataset(source, "test", labels=True)
+    scores = []
+    for seed in range(3):
+        model = train((source, source), tmp_path, method="shuffled_labels", seed=seed, epochs=6)
+        scores.append((model.predict(test.images, "source")[0].argmax(1) == test.label).mean())
+    assert 0.3 < np.mean(scores) < 0.7
+    model = train((source, source), tmp_path, method="source_only", epochs=6)
+    assert accuracy(model, source, "source") > 0.9
 
 
 def test_automatic_weights_are_trained_after_a_third_and_recorded(pair, tmp_path):
@@ -385,9 +426,9 @@ def test_reversal_grows_with_the_training(pair, tmp_path, monkeypatch):
     seen = []
     original = loop.DomainBatch
 
-    def watched(latent, logits, label, progress):
+    def watched(latent, logits, label, progress, index):
         seen.append(progress)
-        return original(latent, logits, label, progress)
+        return original(latent, logits, label, progress, index)
 
     monkeypatch.setattr(loop, "DomainBatch", watched)
     train(pair, tmp_path, method="dann_scheduled", epochs=2)
