@@ -27,7 +27,7 @@ def needs(path: Path):
 CONFIG = ("--configfile", "config/test/config.yaml")
 EARLIER = {
     "simulate_systems", "assemble_simulation", "select_galaxies", "project_maps",
-    "observe_stamps", "build_dataset", "audit_experiment", "train_model",
+    "observe_stamps", "build_dataset", "measure_shapes", "audit_experiment", "train_model",
 }  # fmt: skip
 
 
@@ -53,8 +53,11 @@ def test_both_domains_hold_the_same_galaxies_in_the_same_split(finished):
 
 def test_table_holds_every_method_in_both_domains(finished):
     table = pd.read_parquet(finished.folder / "results/experiments/noise/table.parquet")
-    assert set(table.method) == {"source_only", "adabn", "mmd", "oracle"}
-    assert len(table) == 8
+    trained, baselines = {"source_only", "adabn", "mmd", "oracle"}, {"asymmetry", "random_forest"}
+    assert set(table.method) == trained | baselines
+    assert len(table) == 12
+    assert set(table.method[table.train_seconds.notna()]) == trained
+    assert table.n_hard.notna().equals(table.domain == "target")
     assert (table.balanced_accuracy_low <= table.balanced_accuracy).all()
     assert (table.balanced_accuracy <= table.balanced_accuracy_high).all()
 

@@ -95,7 +95,9 @@ def train_network(
         ).to(device)
         weighted_sum = WeightedSum(method.losses).to(device)
         optimiser = torch.optim.AdamW(
-            parameter_groups(network, losses.parameters(), taken_over, settings),
+            parameter_groups(
+                network, [*losses.parameters(), *weighted_sum.parameters()], taken_over, settings
+            ),
             betas=settings.adam_betas,
             weight_decay=settings.weight_decay,
         )
@@ -181,7 +183,7 @@ def train_network(
                         "loss": loss,
                         "loss_class": loss_class,
                         **{f"loss_{name}": term for name, term in terms.items()},
-                        **{f"weight_{k}": v for k, v in weighted_sum.automatic_weights().items()},
+                        **{f"weight_{k}": v for k, v in weighted_sum.trained_weights().items()},
                         "accuracy": correct,
                     }.items():
                         progress.totals[name] = progress.totals.get(name, 0.0) + value.item()

@@ -106,8 +106,8 @@ class MethodSettings(Settings):
         "(discriminator of features and predicted classes) or cdan_entropy (confident images "
         "count more), dance (neighbours in the other domain, and classes unknown to it), fisher "
         "(compact classes in the labelled domain), entropy (confident predictions in the other). "
-        "A weight that is automatic follows from how large the loss is, as does then that of the "
-        "cross-entropy, after a third of the training without it.",
+        "A weight that is automatic is trained, as is then that of the cross-entropy, after a "
+        "third of the training without it.",
     )
     batchnorm: Literal["shared", "target"] = Field(
         "shared",

@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 
 from sim2sky.train.adaptation import DomainBatch, build_losses
-from sim2sky.train.adaptation.sinkhorn import blur_of, sinkhorn_divergence
+from sim2sky.train.adaptation.sinkhorn import at_unit_scale, blur_of, sinkhorn_divergence
 
 
 def domains(n: int, m: int, size: int, dtype: torch.dtype = torch.float64, shift: float = 0.5):
@@ -120,6 +120,34 @@ def test_is_symmetric():
     one = sinkhorn_divergence(source, target, 1.0, max_iterations=3000)
     other = sinkhorn_divergence(target, source, 1.0, max_iterations=3000)
     torch.testing.assert_close(one, other)
+
+
+def test_unit_scale():
+    pair = [vectors.requires_grad_() for vectors in domains(6, 9, 4)]
+    scaled = torch.cat(at_unit_scale(*pair))
+    assert scaled.square().sum(1).mean().item() == pytest.approx(1)
+    torch.testing.assert_close(scaled.mean(0), torch.zeros(4, dtype=torch.float64))
+    both = torch.cat(pair)
+    centred = both - both.mean(0)
+    torch.testing.assert_close(scaled / centred, (scaled / centred)[:1, :1].expand(15, 4))
+    assert torch.equal(
+        torch.cat(at_unit_scale(torch.ones(3, 4), torch.ones(2, 4))), torch.zeros(5, 4)
+    )
+
+
+def test_loss_depends_neither_on_the_unit_nor_on_the_origin():
+    loss = build_losses(["sinkhorn"], 4, 2)["sinkhorn"]
+    source, target = domains(12, 12, 4)
+    value = loss(DomainBatch(source, None, None), DomainBatch(target, None, None))
+    vectors = [100 * source + 7, 100 * target + 7]
+    moved = [DomainBatch(latent.requires_grad_(), None, None) for latent in vectors]
+    torch.testing.assert_close(loss(*moved), value)
+    gradients = torch.autograd.grad(loss(*moved), vectors)
+    centre = torch.cat(vectors).mean(0)
+    radial = sum((g * (x - centre)).sum() for g, x in zip(gradients, vectors, strict=True))
+    size = sum((g * (x - centre)).abs().sum() for g, x in zip(gradients, vectors, strict=True))
+    # the potentials are constants, which leaves what their iteration is short of
+    assert abs(radial) < 1e-3 * size
 
 
 def test_blur_follows_the_largest_distance_between_the_domains():
