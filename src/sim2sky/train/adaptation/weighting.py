@@ -1,4 +1,4 @@
-"""How the losses add up: with fixed weights, or with weights that follow from the losses.
+"""How the losses add up: fixed weights, or weights that are trained too.
 
 Kendall et al. 2018 (CVPR, arXiv:1705.07115), as used for domain adaptation by
 Pandya et al. 2025 (SIDDA, Mach. Learn.: Sci. Technol. 6, 035032).
@@ -17,7 +17,6 @@ SMALLEST_SCALE = 1e-3
 SMALLEST_SHARE = 0.25
 # The first 20 of 60 epochs in the authors' example see the cross-entropy alone.
 WARMUP = 1 / 3
-MEMORY_STEPS = 20  # over which losses are averaged to find their scales
 
 
 class WeightedSum(nn.Module):
@@ -25,15 +24,8 @@ class WeightedSum(nn.Module):
 
     Losses with a number as weight are multiplied by it. As soon as one has the
     weight ``automatic``, the cross-entropy L_1 and all such losses L_k enter as
-    ``sum_k L_k / 2 e_k^2 + log prod_k |e_k|``, once the warm-up is over; before,
-    the cross-entropy enters alone.
-
-    In the paper the scales e_k start at 1 and are trained with the network.
-    That takes them to the minimum of this sum, ``e_k^2 = L_k``, but by a learning
-    rate's length per step: a divergence between vectors of thousands of
-    features starts in the thousands, and the cross-entropy would drown long
-    before its scale had grown. Here the scales are put at that minimum, with
-    the mean of the loss over late steps, and kept within the published limits.
+    ``sum_k L_k / 2 e_k^2 + log prod_k |e_k|`` with trained scales e_k that start
+    at 1, once the warm-up is over; before, the cross-entropy enters alone.
 
     Parameters
     ----------
@@ -44,10 +36,10 @@ class WeightedSum(nn.Module):
     def __init__(self, weights: Mapping[str, float | Literal["automatic"]]) -> None:
         super().__init__()
         self.fixed = {name: value for name, value in weights.items() if value != "automatic"}
-        automatic = [name for name in weights if name not in self.fixed]
-        self.automatic = [CLASS, *automatic] if automatic else []
-        self.register_buffer("mean", torch.zeros(len(self.automatic)))
-        self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))
+        trained = [name for name in weights if name not in self.fixed]
+        self.scales = nn.ParameterDict(
+            {name: nn.Parameter(torch.ones(())) for name in ([CLASS, *trained] if trained else [])}
+        )
 
     def forward(
         self,
@@ -76,36 +68,29 @@ class WeightedSum(nn.Module):
             A scalar.
         """
         fixed = sum(ramp * weight * terms[name] for name, weight in self.fixed.items())
-        if self.automatic and progress >= WARMUP:
-            losses = torch.stack([{CLASS: loss_class, **terms}[name] for name in self.automatic])
-            self._remember(losses.detach())
-            scales = self._scales()
-            automatic = (losses / (2 * scales.square()) + scales.log()).sum()
+        if self.scales and progress >= WARMUP:
+            automatic = self._automatic({CLASS: loss_class, **terms})
             loss_class = loss_class + ramp * (automatic - loss_class)
         return loss_class + fixed
 
-    def automatic_weights(self) -> dict[str, torch.Tensor]:
+    def trained_weights(self) -> dict[str, torch.Tensor]:
         """Return the present factors ``1 / 2 e^2``; empty if all weights are fixed.
 
         Returns
         -------
         dict of str to torch.Tensor
-            ``class`` and names of losses -> factor, a scalar; 1 and 0 during the warm-up.
+            ``class`` and names of losses -> factor, a scalar without gradient.
         """
-        weights = 0.5 / self._scales().square()
-        if self.n_steps == 0:
-            weights = torch.zeros_like(weights)
-            weights[:1] = 1
-        return dict(zip(self.automatic, weights, strict=True))
+        return {name: 0.5 / scale.detach().square() for name, scale in self.scales.items()}
 
-    def _remember(self, losses: torch.Tensor) -> None:
-        """Take the losses of a step into their running mean."""
-        self.n_steps += 1
-        share = max(1 / MEMORY_STEPS, 1 / self.n_steps.item())
-        self.mean += share * (losses - self.mean)
-
-    def _scales(self) -> torch.Tensor:
-        """Return the scales e, the cross-entropy's first."""
-        scales = self.mean.clamp_min(0).sqrt().clamp_min(SMALLEST_SCALE)
-        scales[1:] = torch.maximum(scales[1:], SMALLEST_SHARE * scales[:1])
-        return scales
+    def _automatic(self, losses: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the weighted sum of Kendall et al., its scales kept within their limits."""
+        with torch.no_grad():
+            self.scales[CLASS].clamp_(min=SMALLEST_SCALE)
+            for name, scale in self.scales.items():
+                if name != CLASS:
+                    scale.clamp_(min=SMALLEST_SHARE * self.scales[CLASS].item())
+        return sum(
+            losses[name] / (2 * scale.square()) + scale.log()
+            for name, scale in self.scales.items()
+        )
