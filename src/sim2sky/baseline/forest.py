@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
-from sim2sky.measure.table import NUISANCE
+from sim2sky.measure.columns import NUISANCE
 from sim2sky.seeding import seed_sequence
 
 # Sizes and signal to noise are left out: they tell the survey rather than the shape.

@@ -12,8 +12,13 @@ from sim2sky.build.dataset import SPLITS
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.predictions import PROBABILITY
 from sim2sky.files import read_parquet
-from sim2sky.measure.nonparametric import QUANTITIES, SERSIC
-from sim2sky.measure.table import FLAG_BAD, FLAG_BAD_SERSIC, FLAG_NO_GALAXY
+from sim2sky.measure.columns import (
+    FLAG_BAD,
+    FLAG_BAD_SERSIC,
+    FLAG_NO_GALAXY,
+    QUANTITIES,
+    SERSIC,
+)
 
 
 def read_shapes(path: str | Path) -> pd.DataFrame:

@@ -25,7 +25,8 @@ def measure(
     where something could not be measured.
     """
     from sim2sky.files import write_parquet
-    from sim2sky.measure.table import FLAG_BAD, FLAG_NO_GALAXY, morphology_table
+    from sim2sky.measure.columns import FLAG_BAD, FLAG_NO_GALAXY
+    from sim2sky.measure.table import morphology_table
     from sim2sky.provenance import stamp
 
     parsed = read_settings(MeasureSettings, settings)

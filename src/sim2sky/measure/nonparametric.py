@@ -17,25 +17,12 @@ from photutils.geometry import circular_overlap_grid
 from scipy import ndimage
 from statmorph import SourceMorphology
 
+from sim2sky.measure.columns import QUANTITIES, SERSIC
 from sim2sky.measure.settings import MeasureSettings
 
 INVALID = -99.0  # what statmorph writes where nothing can be measured
 QUANTILES = np.arange(0, 1, 0.02)
 NEIGHBOURS = ndimage.generate_binary_structure(2, 2)
-# statmorph's name of each quantity by ours
-QUANTITIES = {
-    "gini": "gini",
-    "m20": "m20",
-    "concentration": "concentration",
-    "asymmetry_circle": "asymmetry",
-    "smoothness": "smoothness",
-    "shape_asymmetry": "shape_asymmetry",
-    "multimode": "multimode",
-    "intensity": "intensity",
-    "deviation": "deviation",
-    "sn_per_pixel": "sn_per_pixel",
-}
-SERSIC = {"sersic_n": "sersic_n", "sersic_half_light_px": "sersic_rhalf"}
 
 
 def nonparametric(

@@ -11,18 +11,21 @@ from sim2sky.build.dataset import SPLITS, Dataset, read_dataset, read_splits
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import open_hdf5
 from sim2sky.measure.asymmetry import asymmetry
-from sim2sky.measure.nonparametric import QUANTITIES, SERSIC, nonparametric
+from sim2sky.measure.columns import (
+    FLAG_BAD,
+    FLAG_BAD_SERSIC,
+    FLAG_NO_GALAXY,
+    FLAG_NOT_MEASURED,
+    FLAG_SUSPECT,
+    NUISANCE,
+    QUANTITIES,
+    SERSIC,
+)
+from sim2sky.measure.nonparametric import nonparametric
 from sim2sky.measure.segmentation import central_number, components, segments
 from sim2sky.measure.settings import MeasureSettings
 from sim2sky.measure.sky import border_sky
 from sim2sky.seeding import generator
-
-FLAG_NO_GALAXY = 1  # nothing shines at the centre
-FLAG_NOT_MEASURED = 2  # statmorph was not asked, to save time
-FLAG_SUSPECT = 4  # statmorph's flag 1
-FLAG_BAD = 8  # statmorph's flag 2 or 4: its numbers are not to be used
-FLAG_BAD_SERSIC = 16  # the same for the Sersic fit
-NUISANCE = "nuisance_"
 
 
 @dataclass(frozen=True)

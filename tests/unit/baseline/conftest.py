@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sim2sky.baseline.forest import FEATURES
-from sim2sky.measure.nonparametric import QUANTITIES, SERSIC
+from sim2sky.measure.columns import QUANTITIES, SERSIC
 
 
 def make_shapes(n=240, seed=0, shift=1.0, classes=("non-merger", "merger"), domain="mocks"):

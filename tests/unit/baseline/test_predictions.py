@@ -9,7 +9,7 @@ from sim2sky.baseline.settings import BASELINES
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.aggregate import read_predictions
 from sim2sky.evaluate.predictions import COLUMNS
-from sim2sky.measure.table import FLAG_BAD, FLAG_BAD_SERSIC
+from sim2sky.measure.columns import FLAG_BAD, FLAG_BAD_SERSIC
 
 
 def area(predictions, domain="target"):

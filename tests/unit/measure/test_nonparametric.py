@@ -7,13 +7,8 @@ import pytest
 from skimage.transform import rotate
 from statmorph import SourceMorphology
 
-from sim2sky.measure.nonparametric import (
-    QUANTITIES,
-    SERSIC,
-    half_turn,
-    half_turn_nearest,
-    nonparametric,
-)
+from sim2sky.measure.columns import QUANTITIES, SERSIC
+from sim2sky.measure.nonparametric import half_turn, half_turn_nearest, nonparametric
 from sim2sky.measure.segmentation import central_number, segments
 from sim2sky.measure.settings import MeasureSettings
 

@@ -9,12 +9,10 @@ from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.metrics import auc
+from sim2sky.measure.columns import FLAG_NO_GALAXY, FLAG_NOT_MEASURED, QUANTITIES
 from sim2sky.measure.command import measure
-from sim2sky.measure.nonparametric import QUANTITIES
 from sim2sky.measure.settings import MeasureSettings
 from sim2sky.measure.table import (
-    FLAG_NO_GALAXY,
-    FLAG_NOT_MEASURED,
     SkyNoise,
     morphology_table,
     read_sky_noise,

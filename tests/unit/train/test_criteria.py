@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 
 from sim2sky.train.criteria import CHEAP, CRITERIA, Evidence, criterion_scores, density_ratio
 
@@ -119,6 +120,8 @@ def test_density_and_entropy_agree_with_an_independent_library():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from skada.metrics import PredictionEntropyScorer, SoftNeighborhoodDensity
+    # skada switches this on for the whole process, where it forbids what others rely on
+    sklearn.set_config(enable_metadata_routing=False)
 
     evidence = make_evidence()
     exponential = np.exp(evidence.target_logits)
