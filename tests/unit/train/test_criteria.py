@@ -120,7 +120,7 @@ def test_density_and_entropy_agree_with_an_independent_library():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from skada.metrics import PredictionEntropyScorer, SoftNeighborhoodDensity
-    # skada switches this on for the whole process, where it forbids what others rely on
+    # skada needs this and switches it on for the whole process, where others rely on its absence
     sklearn.set_config(enable_metadata_routing=False)
 
     evidence = make_evidence()
@@ -134,14 +134,13 @@ def test_density_and_entropy_agree_with_an_independent_library():
     latent = np.concatenate([evidence.source_latent, evidence.target_latent])
     domain = np.repeat([1, -2], 60)
     call = {"X": latent, "y": np.zeros(120), "sample_domain": domain}
+    with sklearn.config_context(enable_metadata_routing=True):
+        entropy = PredictionEntropyScorer()._score(None, Predictor(), **call)
+        density = SoftNeighborhoodDensity()._score(None, Predictor(), **call)
     # theirs is the mean over classes, too, where the entropy is a sum
-    assert 2 * PredictionEntropyScorer()._score(None, Predictor(), **call) == pytest.approx(
-        CRITERIA["entropy"](evidence), abs=1e-5
-    )
+    assert 2 * entropy == pytest.approx(CRITERIA["entropy"](evidence), abs=1e-5)
     # theirs gives a row's similarity to itself the weight exp(-1/T) instead of none
-    assert SoftNeighborhoodDensity()._score(None, Predictor(), **call) == pytest.approx(
-        CRITERIA["snd"](evidence), rel=1e-6
-    )
+    assert density == pytest.approx(CRITERIA["snd"](evidence), rel=1e-6)
 
 
 def test_equal_domains_have_the_ratio_one():
