@@ -103,6 +103,12 @@ def add_surroundings(
         _count_fluxes(n_galaxies, _GALAXY_SLOPE, random),
     ]
     anywhere = random.uniform(-0.5, 0.5, size=(n_stars + n_galaxies, 2)) * frame.extent_arcsec
+    # A bright galaxy in front is a pair to whoever looks, and pairs are the sample's business.
+    field = anywhere[n_stars:]
+    alone = (fluxes[1] <= settings.satellite_flux_max * own_flux) | (
+        np.hypot(*field.T) >= settings.neighbour_distance_sizes[0] * frame.size_arcsec
+    )
+    field, fluxes[1] = field[alone], fluxes[1][alone]
 
     superposed = random.poisson(settings.superposed_stars)
     satellites = random.poisson(settings.satellites)
@@ -117,7 +123,7 @@ def add_surroundings(
         own_flux * _log_uniform(0.01, settings.satellite_flux_max, satellites, random),
         own_flux * _log_uniform(0.05, 1.5, neighbours, random),
     ]
-    place = np.concatenate([anywhere[:n_stars], near[0], anywhere[n_stars:], *near[1:]])
+    place = np.concatenate([anywhere[:n_stars], near[0], field, *near[1:]])
     flux = np.concatenate([fluxes[0], fluxes[2], fluxes[1], *fluxes[3:]])
     n_points = n_stars + superposed
     slope = np.concatenate(

@@ -33,6 +33,8 @@ class Field:
         Whether a star belongs to the chance companion.
     flag : MapFlag
         What is wrong with all views of it.
+    neighbour_kpc : ndarray, shape (3,), or None
+        Place of another galaxy of its group, relative to the galaxy.
     """
 
     position_kpc: np.ndarray
@@ -40,6 +42,7 @@ class Field:
     flux_njy: np.ndarray
     is_companion: np.ndarray
     flag: MapFlag
+    neighbour_kpc: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.position_kpc)
@@ -59,12 +62,15 @@ class Picture:
         Side of the map, NaN for an empty map.
     flag : MapFlag
         Of the field and this view together.
+    companion_sizes : float
+        Distance on the sky of the galaxy's companion, chance or neighbour, in R90; NaN without.
     """
 
     map_njy: np.ndarray
     size_kpc: float
     fov_kpc: float
     flag: MapFlag
+    companion_sizes: float = np.nan
 
 
 def make_field(
@@ -189,7 +195,7 @@ def take_picture(field: Field, view: View, settings: ProjectSettings) -> Picture
         return Picture(empty, np.nan, np.nan, field.flag)
 
     light = field.flux_njy.sum(axis=1)
-    xy = projected_positions(field, light, view)
+    xy, companion = projected_positions(field, light, view)
     if view.on_light:
         centre, size = light_frame(xy, light)
     else:
@@ -205,11 +211,14 @@ def take_picture(field: Field, view: View, settings: ProjectSettings) -> Picture
     flag = field.flag
     if 1 - image.sum() / light.sum() > settings.max_light_outside:
         flag |= MapFlag.LIGHT_CUT
-    return Picture(np.moveaxis(image, -1, 0).astype(np.float32), size, fov, flag)
+    distance = float(np.hypot(*companion)) / size if size > 0 else np.nan
+    return Picture(np.moveaxis(image, -1, 0).astype(np.float32), size, fov, flag, distance)
 
 
-def projected_positions(field: Field, light: np.ndarray, view: View) -> np.ndarray:
-    """Return the positions of the stars on the sky plane.
+def projected_positions(
+    field: Field, light: np.ndarray, view: View
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions on the sky plane, kpc from the primary's centre, x right and y up.
 
     Parameters
     ----------
@@ -222,14 +231,20 @@ def projected_positions(field: Field, light: np.ndarray, view: View) -> np.ndarr
 
     Returns
     -------
-    ndarray, shape (N, 2)
-        kpc from the primary's centre, x to the right and y up.
+    stars : ndarray, shape (N, 2)
+        Of each star.
+    companion : ndarray, shape (2,)
+        Of the chance companion, else of the neighbour; NaN without.
     """
     xy = field.position_kpc @ view.rotation[:2].T
+    offset = np.full(2, np.nan)
+    if field.neighbour_kpc is not None:
+        offset = view.rotation[:2] @ field.neighbour_kpc
     other = field.is_companion
     if other.any():
         _, size = light_frame(xy[~other], light[~other]) if not other.all() else (None, 0.0)
         direction = np.array([np.cos(view.offset_angle), np.sin(view.offset_angle)])
         companion = field.position_kpc[other] @ view.companion_rotation[:2].T
-        xy[other] = companion + view.offset_sizes * size * direction
-    return xy
+        offset = view.offset_sizes * size * direction
+        xy[other] = companion + offset
+    return xy, offset

@@ -8,7 +8,7 @@ from sim2sky.settings import Settings
 
 
 class ProjectSettings(Settings):
-    """How stars become maps. Nothing here may depend on a galaxy's label."""
+    """How stars become maps. No picture may depend on a galaxy's label."""
 
     bands: list[str] = Field(
         ["F814W", "F160W"],
@@ -59,6 +59,13 @@ class ProjectSettings(Settings):
     max_light_outside: float = Field(
         0.05, gt=0, le=1, description="flag a map that misses more of the field's light than this"
     )
+    visible_companion_sizes: tuple[float, float] | None = Field(
+        None,
+        description="a view of a merger is one only if its companion lies, on the sky, between "
+        "these distances from it [R90 of the picture]; others, remnants too, become unclear "
+        "(label -1): for surveys labelled by people, who call a merger what they see as one. "
+        "null: every view has the galaxy's label",
+    )
     n_shards: int = Field(1, ge=1, description="files that the maps are spread over")
     on_missing: Literal["error", "skip"] = Field(
         "error", description="stop at missing simulation files, or flag the galaxies they hold"
@@ -70,6 +77,9 @@ class ProjectSettings(Settings):
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low > high:
                 raise ValueError(f"{name}_min ({low}) is above {name}_max ({high})")
+        visible = self.visible_companion_sizes
+        if visible is not None and not 0 <= visible[0] < visible[1]:
+            raise ValueError(f"visible_companion_sizes must be [nearest, farthest], not {visible}")
         if len(set(self.bands)) < len(self.bands):
             raise ValueError(f"bands are named twice: {', '.join(self.bands)}")
         return self

@@ -1,6 +1,7 @@
 """One file of maps: the galaxies of a shard, each in all its views."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import atomic_path, read_parquet
-from sim2sky.project.field import Field, make_field, take_picture
+from sim2sky.project.field import Field, Picture, make_field, take_picture
 from sim2sky.project.flags import MapFlag
 from sim2sky.project.framing import draw_view
+from sim2sky.project.neighbours import Neighbours
 from sim2sky.project.settings import ProjectSettings
 from sim2sky.project.stellar_table import StellarTable
 from sim2sky.provenance import stamp
@@ -43,6 +45,7 @@ ROW_TYPES = {
     "size_kpc": "f8",
     "fov_kpc": "f8",
     "n_particles": "i4",
+    "companion_sizes": "f8",
     "centre_offset_px": "f8",
     "direction": "f8",
     "flag": "i4",
@@ -100,7 +103,9 @@ def project_galaxies(
     """Write maps and what is known about them to an open file, N = galaxies x views rows.
 
     ``maps`` (N,B,M,M) holds nJy per pixel, row = y (up) and column = x;
-    ``direction`` points from the galaxy to the observer in the simulation's
+    ``companion_sizes`` is the distance on the sky of a chance companion, or with
+    ``visible_companion_sizes`` of the heaviest other galaxy of the group, in R90 (NaN
+    without); ``direction`` points from the galaxy to the observer in the simulation's
     frame, ``centre_offset_px`` (x, y) from the middle of the map to the
     centre about which ``size_kpc`` (R90) was measured.
 
@@ -132,23 +137,28 @@ def project_galaxies(
     shape = (len(settings.bands), settings.map_pixels, settings.map_pixels)
     maps = file.create_dataset("maps", (n_rows, *shape), dtype="f4")
     rows: list[dict[str, Any]] = []
+    neighbours = Neighbours(simulation, settings.field_radius_kpc)
     for galaxy in galaxies.itertuples(index=False):
         field = _read_field(galaxy, simulation, table, settings)
+        if settings.visible_companion_sizes is not None:
+            field = replace(field, neighbour_kpc=neighbours.of(galaxy.snapshot, galaxy.subhalo_id))
         for number in range(settings.n_views):
             view = draw_view(galaxy.galaxy_id, number, settings)
             picture = take_picture(field, view, settings)
             maps[len(rows)] = picture.map_njy
+            unclear = _is_unclear(galaxy, picture, settings)
             rows.append(
                 {
                     "galaxy_id": galaxy.galaxy_id,
                     "system_id": galaxy.system_id,
                     "view": number,
-                    "label": galaxy.label,
+                    "label": -1 if unclear else galaxy.label,
                     "redshift": galaxy.redshift,
-                    "stage": galaxy.stage,
+                    "stage": "unclear" if unclear else galaxy.stage,
                     "size_kpc": picture.size_kpc,
                     "fov_kpc": picture.fov_kpc,
                     "n_particles": len(field),
+                    "companion_sizes": picture.companion_sizes,
                     "centre_offset_px": view.jitter_px,
                     "direction": view.rotation[2],
                     "flag": int(galaxy.flag) | picture.flag,
@@ -164,6 +174,18 @@ def project_galaxies(
     file.attrs["units"] = "nJy per pixel"
     file.attrs.update(stamp("project", settings))
     return file["flag"][()]
+
+
+def _is_unclear(
+    galaxy: Any,  # noqa: ANN401 (a row of itertuples)
+    picture: Picture,
+    settings: ProjectSettings,
+) -> bool:
+    """Return whether a merger does not look like one from here."""
+    if settings.visible_companion_sizes is None or galaxy.label != 1:
+        return False
+    nearest, farthest = settings.visible_companion_sizes
+    return not nearest <= picture.companion_sizes <= farthest
 
 
 def _read_field(

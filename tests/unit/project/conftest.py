@@ -28,9 +28,17 @@ class FakeSimulation:
             for number in range(5)
         }
 
+        self.neighbour = {}  # place relative to the galaxy
+
     def header(self, snapshot):
         assert snapshot == 68
-        return SimpleNamespace(cosmology=COSMOLOGY)
+        return SimpleNamespace(cosmology=COSMOLOGY, box_size_kpc=np.inf)
+
+    def subhalos(self, snapshot):
+        rows = [(number, number, 0.0, 0.0, 0.0) for number in self.galaxies]
+        rows += [(100 + number, number, *place) for number, place in self.neighbour.items()]
+        table = pd.DataFrame(rows, columns=["subhalo_id", "group_id", "x_kpc", "y_kpc", "z_kpc"])
+        return table.assign(stellar_mass=1e9)
 
     def stars(self, snapshot, subhalo_id, radius_kpc=None):
         if subhalo_id not in self.galaxies:

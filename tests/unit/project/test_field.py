@@ -121,11 +121,31 @@ def test_companion_lies_at_its_offset(angle, sign):
     primary, companion = cloud(2000, 1.0, seed=9), cloud(2000, 0.1, seed=10)
     settings = ProjectSettings(framing="physical", fov_kpc=30, map_pixels=150)
     view = dataclasses.replace(STRAIGHT, offset_sizes=4.0, offset_angle=angle, on_light=False)
-    image = take_picture(field_of(primary, companion), view, settings).map_njy[0]
+    picture = take_picture(field_of(primary, companion), view, settings)
+    image = picture.map_njy[0]
     row, column = np.unravel_index(image.argmax(), image.shape)
     found = (np.array([column, row]) - 74.5) * 30 / 150
     size = np.sqrt(2 * np.log(10))  # R90 of the primary, sigma = 1 kpc
     assert found == pytest.approx(4 * size * np.array(sign), abs=0.35)
+    # half of the light is in the companion: the picture's own R90 reaches it
+    assert picture.companion_sizes == pytest.approx(4 * size / picture.size_kpc, rel=0.05)
+    assert picture.companion_sizes == pytest.approx(1, abs=0.1)
+
+
+def test_a_neighbour_is_as_far_as_it_looks():
+    field = dataclasses.replace(
+        field_of(cloud(2000, 1.0, seed=9)), neighbour_kpc=np.array([3.0, 4.0, 12.0])
+    )
+    picture = take_picture(field, STRAIGHT, ProjectSettings())
+    assert picture.companion_sizes * picture.size_kpc == pytest.approx(5)
+    end_on = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+    turned = take_picture(field, dataclasses.replace(STRAIGHT, rotation=end_on), ProjectSettings())
+    assert turned.companion_sizes * turned.size_kpc == pytest.approx(np.hypot(12, 4))
+
+
+def test_a_lonely_galaxy_has_no_companion():
+    picture = take_picture(field_of(cloud(500, 1.0, seed=9)), STRAIGHT, ProjectSettings())
+    assert np.isnan(picture.companion_sizes)
 
 
 def test_companion_is_seen_along_its_own_direction():

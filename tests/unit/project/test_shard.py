@@ -71,9 +71,30 @@ def test_shards_hold_what_one_file_holds_bit_for_bit(run, sample):
         part, _ = run(sample, shard=shard, n_shards=4)
         rows = [where.index(key) for key in zip(part["galaxy_id"], part["view"], strict=True)]
         for name in whole:
-            assert np.array_equal(part[name], whole[name][rows])
+            np.testing.assert_array_equal(part[name], whole[name][rows])
         seen += len(rows)
     assert seen == len(where)
+
+
+def test_a_merger_that_cannot_be_seen_as_one_is_unclear(run, sample, simulation):
+    """Galaxies 1 and 3 merge, and so does the projection; 3 has no neighbour at all."""
+    simulation.neighbour = {1: [2.0, 0.0, 0.0]}
+    projection = sample.companion_subhalo_id >= 0
+    sample = sample.assign(label=np.where(projection, 1, sample.label))
+    columns, _ = run(sample, n_views=8, visible_companion_sizes=[0.3, 1.8])
+    distance = columns["companion_sizes"].reshape(6, 8)
+    label, stage = columns["label"].reshape(6, 8), columns["stage"].reshape(6, 8)
+    assert np.isnan(distance[[0, 2, 3, 4]]).all()
+    assert (label[[0, 2, 4]] == 0).all()
+    assert (label[3] == -1).all()
+    seen = (distance >= 0.3) & (distance <= 1.8)
+    assert 0 < seen[1].sum() < 8  # depends on the side from which it is seen
+    for row in (1, 5):
+        assert (label[row] == np.where(seen[row], 1, -1)).all()
+        assert (stage[row] == np.where(seen[row], sample.stage[row], "unclear")).all()
+    every, _ = run(sample, n_views=8)
+    assert np.array_equal(every["maps"], columns["maps"])
+    assert (every["label"].reshape(6, 8) == sample.label.to_numpy()[:, None]).all()
 
 
 def test_more_views_keep_the_first_ones(run, sample):
