@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from sim2sky.settings import Settings
 
 LossName = Literal[
-    *("mmd", "mmd_median", "coral", "mean", "sinkhorn"),
+    *("mmd", "mmd_median", "mmd_weighted", "coral", "mean", "sinkhorn"),
     *("dann", "dann_scheduled", "cdan", "cdan_entropy"),
     *("dance", "fisher", "entropy"),
 ]
@@ -100,7 +100,8 @@ class MethodSettings(Settings):
     losses: dict[LossName, float | Literal["automatic"]] = Field(
         {},
         description="Adaptation losses and their weights against the cross-entropy: mmd "
-        "(19 published kernels) or mmd_median (kernels scaled by the median distance), coral "
+        "(19 published kernels), mmd_median (kernels scaled by the median distance) or mmd_weighted "
+        "(the same, with the source's classes as common as the target's seem to be), coral "
         "(covariances), mean (means), sinkhorn (optimal transport), dann (domain discriminator, "
         "constant gradient reversal) or dann_scheduled (growing reversal, kept stable), cdan "
         "(discriminator of features and predicted classes) or cdan_entropy (confident images "
@@ -156,6 +157,7 @@ METHODS = {
         MethodSettings(name="adabn", mixed_batches=True),
         MethodSettings(name="mmd", mixed_batches=True, losses={"mmd": 1.0}),
         MethodSettings(name="mmd_median", mixed_batches=True, losses={"mmd_median": 1.0}),
+        MethodSettings(name="mmd_weighted", mixed_batches=True, losses={"mmd_weighted": 1.0}),
         # The weights of Ciprijanovic et al. 2021 (MNRAS 506, 677): transfer 1; Fisher 0.01 within
         # and 1 between classes, of whose ratio 0.01 remains; entropy 0.05.
         MethodSettings(

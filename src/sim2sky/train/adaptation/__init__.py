@@ -20,6 +20,7 @@ from sim2sky.train.adaptation.fisher import FisherLoss
 from sim2sky.train.adaptation.means import MeanAlignment
 from sim2sky.train.adaptation.mmd import MaximumMeanDiscrepancy
 from sim2sky.train.adaptation.sinkhorn import SinkhornDivergence
+from sim2sky.train.adaptation.weighted_mmd import WeightedMaximumMeanDiscrepancy
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class DomainBatch:
 LOSSES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "mmd": lambda *_: MaximumMeanDiscrepancy("published"),
     "mmd_median": lambda *_: MaximumMeanDiscrepancy("median"),
+    "mmd_weighted": lambda size, n_classes, _: WeightedMaximumMeanDiscrepancy(n_classes),
     "coral": lambda *_: CorrelationAlignment(),
     "mean": lambda *_: MeanAlignment(),
     "sinkhorn": lambda *_: SinkhornDivergence(),

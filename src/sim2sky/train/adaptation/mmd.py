@@ -57,7 +57,10 @@ class MaximumMeanDiscrepancy(nn.Module):
 
 
 def mmd_squared(
-    source: torch.Tensor, target: torch.Tensor, variances: tuple[float, ...] | None = None
+    source: torch.Tensor,
+    target: torch.Tensor,
+    variances: tuple[float, ...] | None = None,
+    source_weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the biased estimate of MMD^2 with a sum of Gaussian kernels.
 
@@ -73,6 +76,8 @@ def mmd_squared(
     variances : tuple of float, optional
         The s; by default the median squared distance between the pooled
         vectors times `MEDIAN_FACTORS`, held constant in the gradient.
+    source_weight : torch.Tensor, optional
+        (N,) with sum 1: means over the source are weighted so; by default 1/N each.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def mmd_squared(
     kernel = _GaussianSum.apply(distances, variances)
     # the means over the three blocks of the kernel matrix are one bilinear form w K w
     weight = kernel.new_full((len(kernel),), -1.0 / len(target))
-    weight[:n] = 1.0 / n
+    weight[:n] = 1.0 / n if source_weight is None else source_weight
     return weight @ kernel @ weight
 
 
