@@ -100,8 +100,8 @@ class MethodSettings(Settings):
     losses: dict[LossName, float | Literal["automatic"]] = Field(
         {},
         description="Adaptation losses and their weights against the cross-entropy: mmd "
-        "(19 published kernels), mmd_median (kernels scaled by the median distance) or mmd_weighted "
-        "(the same, with the source's classes as common as the target's seem to be), coral "
+        "(19 published kernels), mmd_median (kernels scaled by the median distance) or "
+        "mmd_weighted (that with the source's classes as common as the target's seem), coral "
         "(covariances), mean (means), sinkhorn (optimal transport), dann (domain discriminator, "
         "constant gradient reversal) or dann_scheduled (growing reversal, kept stable), cdan "
         "(discriminator of features and predicted classes) or cdan_entropy (confident images "

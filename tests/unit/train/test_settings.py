@@ -26,6 +26,7 @@ def test_what_the_methods_see():
         "adabn": ("source", True, {}),
         "mmd": ("source", True, {"mmd": 1.0}),
         "mmd_median": ("source", True, {"mmd_median": 1.0}),
+        "mmd_weighted": ("source", True, {"mmd_weighted": 1.0}),
         "mmd_fisher_entropy": ("source", True, {"mmd": 1.0, "fisher": 0.01, "entropy": 0.05}),
         "dann": ("source", True, {"dann": 1.0}),
         "dann_scheduled": ("source", True, {"dann_scheduled": 1.0}),
@@ -64,7 +65,7 @@ def test_what_sets_methods_without_losses_apart():
         ),
         (
             {"method": {"name": "m", "mixed_batches": True, "losses": {"wgan": 1}}},
-            "'method.losses.wgan.*'mmd', 'mmd_median', 'coral'",
+            "'method.losses.wgan.*'mmd', 'mmd_median', 'mmd_weighted'",
         ),
         (
             {"method": {"name": "m", "mixed_batches": True, "losses": {"mmd": "auto"}}},
