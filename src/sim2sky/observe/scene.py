@@ -5,16 +5,18 @@ The objects are drawn without a look at the galaxy's label, painted into the
 noise-free map and then pass through the same PSF and noise as the galaxy.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2sky.observe.settings import SceneSettings
+from sim2sky.observe.stars import paint_star, stellar_flux
 
 # Sersic (1963); b_n of Ciotti & Bertin (1999, A&A 352, 447, eq. 18) to order 1/n.
 _TRUNCATION_RADII = 4.0  # effective radii after which a painted galaxy ends: 99 % of n = 1
 _FAINTEST_MAG = 22.5  # fainter objects drown in the noise of the surveys this is meant for
-_BRIGHTEST_MAG = 14.0
+_BRIGHTEST_MAG = 12.0
 # Slopes d log10 N / d mag of counts at 16 < r < 22: stars at high latitude (Bahcall & Soneira
 # 1980, ApJS 44, 73, fig. 1), galaxies (Yasuda et al. 2001, AJ 122, 1104, table 3).
 _STAR_SLOPE = 0.15
@@ -91,66 +93,98 @@ def add_surroundings(
     image = galaxy.copy()
     pixels = galaxy.shape[-1]
     pixel_arcsec = frame.extent_arcsec / pixels
-    area_arcmin2 = (frame.extent_arcsec / 60.0) ** 2
     middle = int(np.argsort(wavelength_um)[len(wavelength_um) // 2])
     own_flux = galaxy[middle].sum()
     crowding = 10 ** random.normal(0.0, settings.density_scatter_dex, size=2)
 
-    n_stars = random.poisson(settings.stars_per_arcmin2 * crowding[0] * area_arcmin2)
-    n_galaxies = random.poisson(settings.galaxies_per_arcmin2 * crowding[1] * area_arcmin2)
-    fluxes = [
-        _count_fluxes(n_stars, _STAR_SLOPE, random),
-        _count_fluxes(n_galaxies, _GALAXY_SLOPE, random),
-    ]
-    anywhere = random.uniform(-0.5, 0.5, size=(n_stars + n_galaxies, 2)) * frame.extent_arcsec
-    # A bright galaxy in front is a pair to whoever looks, and pairs are the sample's business.
-    field = anywhere[n_stars:]
-    alone = (fluxes[1] <= settings.satellite_flux_max * own_flux) | (
-        np.hypot(*field.T) >= settings.neighbour_distance_sizes[0] * frame.size_arcsec
-    )
-    field, fluxes[1] = field[alone], fluxes[1][alone]
+    image += _stars(settings, frame, (own_flux, crowding[0]), pixels, wavelength_um, random)
+    for values, place, radius, draw in _galaxies(
+        settings, frame, (own_flux, crowding[1]), wavelength_um, random
+    ):
+        x, y = place / pixel_arcsec + (pixels - 1) / 2
+        _paint_galaxy(image, x, y, radius / pixel_arcsec, values, draw)
+    return image
 
-    superposed = random.poisson(settings.superposed_stars)
-    satellites = random.poisson(settings.satellites)
-    neighbours = random.poisson(settings.neighbours)
-    near = [
-        _around(superposed, 0.1, 3.0, frame.size_arcsec, random),
-        _around(satellites, 0.2, 2.0, frame.size_arcsec, random),
-        _around(neighbours, *settings.neighbour_distance_sizes, frame.size_arcsec, random),
-    ]
-    fluxes += [
-        own_flux * _log_uniform(*settings.superposed_flux, superposed, random),
-        own_flux * _log_uniform(0.01, settings.satellite_flux_max, satellites, random),
-        own_flux * _log_uniform(0.05, 1.5, neighbours, random),
-    ]
-    place = np.concatenate([anywhere[:n_stars], near[0], field, *near[1:]])
-    flux = np.concatenate([fluxes[0], fluxes[2], fluxes[1], *fluxes[3:]])
-    n_points = n_stars + superposed
-    slope = np.concatenate(
+
+def _stars(
+    settings: SceneSettings,
+    frame: Frame,
+    own: tuple[float, float],
+    pixels: int,
+    wavelength_um: np.ndarray,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """Return an image (C,M,M) of stars; `own` holds the galaxy's flux and the field's crowding."""
+    own_flux, crowding = own
+    # the halo of a bright star reaches in from outside
+    side = 2 * frame.extent_arcsec
+    n_field = random.poisson(settings.stars_per_arcmin2 * crowding * (side / 60.0) ** 2)
+    n_near = random.poisson(settings.superposed_stars)
+    place = np.concatenate(
         [
-            random.uniform(*settings.star_slope, size=n_points),
-            random.uniform(*settings.galaxy_slope, size=len(flux) - n_points),
+            random.uniform(-0.5, 0.5, size=(n_field, 2)) * side,
+            _around(n_near, 0.1, 3.0, frame.size_arcsec, random),
         ]
     )
-    # a galaxy's size goes with the root of its flux: one surface brightness, with scatter
-    radius = np.zeros(len(flux))
-    ratio = flux[n_points:] / own_flux
-    radius[n_points:] = (
-        0.45
-        * frame.size_arcsec
-        * np.sqrt(ratio)
-        * 10 ** random.normal(0.0, 0.15, size=len(flux) - n_points)
+    flux = np.concatenate(
+        [
+            _count_fluxes(n_field, _STAR_SLOPE, random),
+            own_flux * _log_uniform(*settings.superposed_flux, n_near, random),
+        ]
     )
-    shape = random.uniform(size=(len(flux), 3))
-    for values, position, size, draw in zip(
-        coloured(flux, wavelength_um, slope), place, radius, shape, strict=True
+    temperature = _log_uniform(*settings.star_temperature_k, len(flux), random)
+    spike_angle = random.uniform(0, np.pi / 2)  # one telescope, one direction
+    image = np.zeros((len(wavelength_um), pixels, pixels))
+    pixel_arcsec = frame.extent_arcsec / pixels
+    for values, (x, y) in zip(
+        stellar_flux(flux, wavelength_um, temperature),
+        place / pixel_arcsec + (pixels - 1) / 2,
+        strict=True,
     ):
-        x, y = position / pixel_arcsec + (pixels - 1) / 2
-        if size == 0:
-            _paint_point(image, x, y, values)
-        else:
-            _paint_galaxy(image, x, y, size / pixel_arcsec, values, draw)
+        paint_star(image, (x, y), values, pixel_arcsec, spike_angle)
     return image
+
+
+def _galaxies(
+    settings: SceneSettings,
+    frame: Frame,
+    own: tuple[float, float],
+    wavelength_um: np.ndarray,
+    random: np.random.Generator,
+) -> Iterator[tuple[np.ndarray, np.ndarray, float, np.ndarray]]:
+    """Yield fluxes (C,), place (2,) and radius in arcsec, and shape (3,) of galaxies around."""
+    own_flux, crowding = own
+    n_field = random.poisson(
+        settings.galaxies_per_arcmin2 * crowding * (frame.extent_arcsec / 60.0) ** 2
+    )
+    field = random.uniform(-0.5, 0.5, size=(n_field, 2)) * frame.extent_arcsec
+    field_flux = _count_fluxes(n_field, _GALAXY_SLOPE, random)
+    # A bright galaxy in front is a pair to whoever looks, and pairs are the sample's business.
+    alone = (field_flux <= settings.satellite_flux_max * own_flux) | (
+        np.hypot(*field.T) >= settings.neighbour_distance_sizes[0] * frame.size_arcsec
+    )
+    n_satellites = random.poisson(settings.satellites)
+    n_neighbours = random.poisson(settings.neighbours)
+    place = np.concatenate(
+        [
+            field[alone],
+            _around(n_satellites, 0.2, 2.0, frame.size_arcsec, random),
+            _around(n_neighbours, *settings.neighbour_distance_sizes, frame.size_arcsec, random),
+        ]
+    )
+    flux = np.concatenate(
+        [
+            field_flux[alone],
+            own_flux * _log_uniform(0.01, settings.satellite_flux_max, n_satellites, random),
+            own_flux * _log_uniform(0.05, 1.5, n_neighbours, random),
+        ]
+    )
+    slope = random.uniform(*settings.galaxy_slope, size=len(flux))
+    # a galaxy's size goes with the root of its flux: one surface brightness, with scatter
+    scatter = 10 ** random.normal(0.0, 0.15, size=len(flux))
+    radius = 0.45 * frame.size_arcsec * np.sqrt(flux / own_flux) * scatter
+    shape = random.uniform(size=(len(flux), 3))
+    yield from zip(coloured(flux, wavelength_um, slope), place, radius, shape, strict=True)
 
 
 def _count_fluxes(n: int, slope: float, random: np.random.Generator) -> np.ndarray:
@@ -171,15 +205,6 @@ def _around(
     distance = random.uniform(nearest, farthest, size=n) * size_arcsec
     angle = random.uniform(0, 2 * np.pi, size=n)
     return np.column_stack([distance * np.cos(angle), distance * np.sin(angle)])
-
-
-def _paint_point(image: np.ndarray, x: float, y: float, flux: np.ndarray) -> None:
-    """Share a point's flux among the four nearest pixels, so that its centroid is right."""
-    left, low = int(np.floor(x)), int(np.floor(y))
-    for row, weight_y in ((low, low + 1 - y), (low + 1, y - low)):
-        for column, weight_x in ((left, left + 1 - x), (left + 1, x - left)):
-            if 0 <= row < image.shape[1] and 0 <= column < image.shape[2]:
-                image[:, row, column] += flux * weight_x * weight_y
 
 
 def _paint_galaxy(

@@ -139,8 +139,10 @@ class SceneSettings(Settings):
     neighbour_distance_sizes: tuple[float, float] = Field(
         (2.0, 4.5), description="Distance of neighbours in R90 of the galaxy."
     )
-    star_slope: tuple[float, float] = Field(
-        (-1.0, 5.0), description="Range of the exponent of wavelength of stars' fluxes."
+    star_temperature_k: tuple[float, float] = Field(
+        (3200.0, 9000.0),
+        description="Range of stars' temperatures, even in the logarithm: black bodies, which "
+        "follow the stellar locus.",
     )
     galaxy_slope: tuple[float, float] = Field(
         (0.5, 4.5), description="Range of the exponent of wavelength of galaxies' fluxes."

@@ -5,12 +5,12 @@ from PIL import Image
 from scipy.integrate import quad
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe import stars
 from sim2sky.observe.instrument import flux_njy
 from sim2sky.observe.mock import observe_maps
 from sim2sky.observe.scene import (
     Frame,
     _paint_galaxy,
-    _paint_point,
     _sersic_integral,
     add_surroundings,
     coloured,
@@ -44,13 +44,6 @@ def test_a_power_law_is_one_in_every_band():
     assert flux[1] == pytest.approx(3 * (WAVELENGTH / 0.6231) ** 2)
 
 
-def test_a_point_keeps_its_flux_and_place():
-    image = np.zeros((2, 21, 21))
-    _paint_point(image, 7.25, 12.6, np.array([1.0, 5.0]))
-    assert image.sum(axis=(1, 2)) == pytest.approx([1, 5])
-    assert centroid_com(image[0]) == pytest.approx([7.25, 12.6])
-
-
 def test_a_galaxy_keeps_its_flux_and_place():
     image = np.zeros((1, 101, 101))
     _paint_galaxy(image, 48.3, 53.1, 6.0, np.array([4.0]), np.array([0.0, 0.4, 0.3]))
@@ -73,7 +66,8 @@ def test_the_whole_light_of_a_profile_is_its_integral(index):
     assert index * _sersic_integral(b, index) == pytest.approx(integral, rel=1e-6)
 
 
-def test_stars_come_at_their_density():
+def test_stars_come_at_their_density(monkeypatch):
+    monkeypatch.setattr(stars, "_PLAIN_MAG", 0.0)  # no halos, which fill the image
     counts = [
         np.count_nonzero(surroundings(seed, stars_per_arcmin2=4, density_scatter_dex=0)[1]) / 4
         for seed in range(200)
