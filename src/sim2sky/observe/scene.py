@@ -16,7 +16,7 @@ from sim2sky.observe.stars import paint_star, stellar_flux
 # Sersic (1963); b_n of Ciotti & Bertin (1999, A&A 352, 447, eq. 18) to order 1/n.
 _TRUNCATION_RADII = 4.0  # effective radii after which a painted galaxy ends: 99 % of n = 1
 _FAINTEST_MAG = 22.5  # fainter objects drown in the noise of the surveys this is meant for
-_BRIGHTEST_MAG = 12.0
+_BRIGHTEST_MAG = 14.0
 # Slopes d log10 N / d mag of counts at 16 < r < 22: stars at high latitude (Bahcall & Soneira
 # 1980, ApJS 44, 73, fig. 1), galaxies (Yasuda et al. 2001, AJ 122, 1104, table 3).
 _STAR_SLOPE = 0.15
