@@ -18,11 +18,14 @@ if not workflow.config_settings.configfiles:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/head.smk"
 include: "workflow/rules/simulate.smk"
+include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/select.smk"
 include: "workflow/rules/project.smk"
 include: "workflow/rules/observe.smk"
 include: "workflow/rules/build.smk"
+include: "workflow/rules/published.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"

@@ -17,11 +17,16 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import command as evaluate
 from sim2sky.explain import command as explain
 from sim2sky.figures import command as figures
+from sim2sky.inspect import command as inspect
 from sim2sky.measure import command as measure
 from sim2sky.observe import command as observe
+from sim2sky.origin import provenance
 from sim2sky.plot import command as plot
 from sim2sky.predict import command as predict
 from sim2sky.project import command as project
+from sim2sky.provenance import RUN
+from sim2sky.published import command as published
+from sim2sky.retrieve import command as retrieve
 from sim2sky.select import command as select
 from sim2sky.simulate import command as simulate
 from sim2sky.train import command as train
@@ -36,12 +41,14 @@ app = typer.Typer(
 for command in (
     simulate.simulate,
     simulate.assemble,
+    retrieve.retrieve,
     select.select,
     project.project,
     observe.observe,
     observe.observe_images,
     build.build,
     build.audit,
+    published.published,
     measure.measure,
     train.train,
     tune.score,
@@ -63,6 +70,8 @@ for command in (
     plot.plot_table,
     plot.plot_regret,
     figures.figures,
+    inspect.inspect,
+    provenance,
 ):
     app.command()(command)
 
@@ -83,6 +92,10 @@ def main() -> None:
     logging.getLogger("sim2sky").setLevel(logging.INFO)
     try:
         app()
+    except SystemExit as end:
+        if not end.code:
+            RUN.write_records(sys.argv)
+        raise
     except Sim2SkyError as error:
         sys.stderr.write(f"sim2sky: error: {error}\n")
         sys.exit(1)

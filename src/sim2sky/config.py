@@ -20,6 +20,8 @@ from sim2sky.figures.settings import FiguresSettings
 from sim2sky.measure.settings import MeasureSettings
 from sim2sky.observe.settings import ObserveImagesSettings, ObserveSettings
 from sim2sky.project.settings import ProjectSettings
+from sim2sky.published.settings import PublishedSettings
+from sim2sky.retrieve.settings import RetrieveSettings
 from sim2sky.select.settings import SelectSettings
 from sim2sky.settings import Settings
 from sim2sky.simulate.settings import SimulationSettings, SuiteSettings
@@ -29,7 +31,7 @@ from sim2sky.tune.trials import trial_settings
 
 
 class SimulationConfig(Settings):
-    """Where the particles come from: an embedded suite or the user's files."""
+    """Where the particles come from: an embedded suite, the user's files or a web API."""
 
     suite: str | None = Field(None, description="name of an embedded suite")
     assemble: SimulationSettings = Field(
@@ -38,11 +40,14 @@ class SimulationConfig(Settings):
     path: Path | None = Field(
         None, description="an Illustris/TNG directory, a bare snapshot directory or a cutout"
     )
+    retrieve: RetrieveSettings | None = Field(
+        None, description="galaxies to download from the TNG web API"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.suite is None) == (self.path is None):
-            raise ValueError("name either a 'suite' or a 'path'")
+        if [self.suite, self.path, self.retrieve].count(None) != 2:
+            raise ValueError("name one of 'suite', 'path' and 'retrieve'")
         return self
 
 
@@ -62,13 +67,23 @@ class ImagesConfig(Settings):
     settings: ObserveImagesSettings = Field(description="how the images are read")
 
 
+class PublishedConfig(Settings):
+    """A published dataset on the user's disk."""
+
+    path: Path = Field(description="folder of its files, under their published names")
+    settings: PublishedSettings = Field(description="which dataset, and how it is split")
+
+
 class DomainConfig(Settings):
-    """A sample seen by a survey, a folder of real images, or stamps of another domain."""
+    """A sample seen by a survey, real images, a published dataset, or another domain's stamps."""
 
     sample: str | None = Field(None, description="name of a sample")
     survey: str | None = Field(None, description="name under config/surveys, or a YAML path")
     observe: ObserveSettings = Field(ObserveSettings(), description="how the survey observes")
     images: ImagesConfig | None = Field(None, description="real images in place of mocks")
+    published: PublishedConfig | None = Field(
+        None, description="a dataset that others published; it has no stamps, nor 'build' settings"
+    )
     stamps_of: str | None = Field(
         None,
         description="name of a domain whose images this one sorts anew: into other classes, say",
@@ -78,8 +93,10 @@ class DomainConfig(Settings):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if [self.sample, self.images, self.stamps_of].count(None) != 2:
-            raise ValueError("name either a 'sample' with its 'survey', 'images' or 'stamps_of'")
+        if [self.sample, self.images, self.published, self.stamps_of].count(None) != 3:
+            raise ValueError(
+                "name either a 'sample' with its 'survey', 'images', 'published' or 'stamps_of'"
+            )
         if self.sample is not None and self.survey is None:
             raise ValueError("a domain of mocks needs a 'survey'")
         return self
@@ -179,7 +196,8 @@ class Config(Settings):
             if domain.stamps_of is not None:
                 where = f"domains.{name}.stamps_of"
                 _check(domain.stamps_of, self.domains, where, "domains")
-                if self.domains[domain.stamps_of].stamps_of is not None:
+                origin = self.domains[domain.stamps_of]
+                if origin.stamps_of is not None or origin.published is not None:
                     raise ValueError(f"{where}: '{domain.stamps_of}' has no stamps of its own")
         for name, experiment in self.experiments.items():
             for side in ("source", "target"):
@@ -196,6 +214,11 @@ class Config(Settings):
         for name, catalogue in self.catalogues.items():
             where = f"catalogues.{name}"
             _check(catalogue.domain, self.domains, f"{where}.domain", "domains")
+            if self.domains[catalogue.domain].published is not None:
+                raise ValueError(
+                    f"{where}.domain: '{catalogue.domain}' is a published dataset, which has no "
+                    "stamps; classify its dataset.h5 with `sim2sky predict`"
+                )
             _check(catalogue.experiment, self.experiments, f"{where}.experiment", "experiments")
             experiment = self.experiments[catalogue.experiment]
             section = f"experiments.{catalogue.experiment}"
@@ -238,6 +261,16 @@ class Config(Settings):
     def embedded_simulations(self) -> list[str]:
         """Names of the simulations that are made from a suite."""
         return [name for name, entry in self.simulations.items() if entry.suite is not None]
+
+    @property
+    def retrieved_simulations(self) -> list[str]:
+        """Names of the simulations that are downloaded."""
+        return [name for name, entry in self.simulations.items() if entry.retrieve is not None]
+
+    @property
+    def published_domains(self) -> list[str]:
+        """Names of the domains that are published datasets."""
+        return [name for name, entry in self.domains.items() if entry.published is not None]
 
     @property
     def mock_domains(self) -> list[str]:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.provenance import RUN
 
 
 class Settings(BaseModel):
@@ -67,6 +68,13 @@ def read_settings(model: type[Model], text: str) -> Model:
     Sim2SkyError
         If the text or file cannot be read or does not fit the model.
     """
+    parsed = _parse_text(model, text)
+    RUN.settings[model.__name__] = parsed
+    return parsed
+
+
+def _parse_text(model: type[Model], text: str) -> Model:
+    """Return the settings that a JSON text or the file named by it holds."""
     if text.lstrip().startswith("{"):
         try:
             return parse_settings(model, json.loads(text), "--settings")

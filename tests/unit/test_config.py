@@ -125,10 +125,31 @@ def test_a_domain_may_sort_the_images_of_another_anew(content):
         ({"stamps_of": "sorted"}, "domains.sorted.stamps_of: 'sorted' has no stamps of its own"),
         (
             {"sample": "distant"},
-            "name either a 'sample' with its 'survey', 'images' or 'stamps_of",
+            "name either a 'sample' with its 'survey', 'images', 'published' or 'stamps_of",
         ),
     ],
 )
 def test_stamps_of_no_use_are_named(content, changes, message):
     content["domains"]["sorted"] = {"stamps_of": "noisy", "survey": "sdss"} | changes
     assert message in refused(content)
+
+
+PUBLISHED = {"path": ".", "settings": {"release": "deepmerge", "side": "noisy", "bands": ["a"]}}
+
+
+def test_published_dataset_has_no_stamps(content):
+    content["domains"]["mast"] = {"published": PUBLISHED}
+    assert Config.model_validate(content).published_domains == ["mast"]
+    content["domains"]["sorted"] = {"stamps_of": "mast", "survey": "sdss"}
+    assert "domains.sorted.stamps_of: 'mast' has no stamps of its own" in refused(content)
+    del content["domains"]["sorted"]
+    content["catalogues"] = {"x": {"domain": "mast", "experiment": "noise"}}
+    assert "catalogues.x.domain: 'mast' is a published dataset" in refused(content)
+
+
+def test_downloaded_simulation(content):
+    retrieve = {"simulation": "TNG100-1", "snapshots": [99]}
+    content["simulations"]["tng"] = {"retrieve": retrieve}
+    assert Config.model_validate(content).retrieved_simulations == ["tng"]
+    content["simulations"]["tng"]["path"] = "."
+    assert "name one of 'suite', 'path' and 'retrieve'" in refused(content)

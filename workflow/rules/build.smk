@@ -18,6 +18,8 @@ rule build_dataset:
         "results/logs/build_dataset/{domain}.log",
     benchmark:
         "results/benchmarks/build_dataset/{domain}.tsv"
+    wildcard_constraints:
+        domain=any_of(set(CONFIG.domains) - set(CONFIG.published_domains)),
     conda:
         "../../envs/sim2sky.yaml"
     resources:

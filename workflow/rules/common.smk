@@ -25,6 +25,7 @@ def any_of(names):
 wildcard_constraints:
     suite=any_of(CONFIG.suites),
     simulation=any_of(CONFIG.embedded_simulations),
+    retrieved=any_of(CONFIG.retrieved_simulations),
     sample=any_of(CONFIG.samples),
     domain=any_of(CONFIG.domains),
     experiment=any_of(CONFIG.experiments),
@@ -83,8 +84,13 @@ def stage_code(stage):
 
 
 def simulation_path(name):
-    """Return the directory of a simulation: the user's, or the one made from a suite."""
+    """Return the directory of a simulation: the user's, or the one made from a suite.
+
+    Of a downloaded one this is the manifest in it, which is written when all is there.
+    """
     entry = CONFIG.simulations[name]
+    if entry.retrieve is not None:
+        return f"results/retrieved/{name}/manifest.json"
     if entry.path is None:
         return f"results/simulations/{name}"
     if not entry.path.exists():
@@ -106,6 +112,16 @@ def survey_images(wildcards):
         "images": str(entry.path),
         "labels": [str(entry.labels)] if entry.labels else [],
     }
+
+
+def published_files(wildcards):
+    """Return the user's folder of a published dataset."""
+    path = CONFIG.domains[wildcards.domain].published.path
+    if not path.exists():
+        raise WorkflowError(
+            f"domains.{wildcards.domain}.published.path: no such folder; got {path}"
+        )
+    return str(path)
 
 
 def sample_simulation(wildcards):

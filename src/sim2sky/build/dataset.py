@@ -206,6 +206,23 @@ def read_splits(path: str | Path) -> np.ndarray:
         return hdf5_dataset(file, "split")[:]
 
 
+def is_split_as_published(path: str | Path) -> bool:
+    """Return whether a dataset is a published one in the split it was published with.
+
+    Parameters
+    ----------
+    path : str or Path
+        A dataset file.
+
+    Returns
+    -------
+    bool
+        False for every dataset of the workflow's own.
+    """
+    with open_hdf5(path) as file:
+        return str(file.attrs.get("published_split")) == "as_published"
+
+
 def labels_for_model(dataset: Dataset, model_classes: list[str]) -> np.ndarray:
     """Return the labels numbered by the model's classes.
 

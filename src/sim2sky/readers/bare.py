@@ -101,3 +101,6 @@ class BareSimulation:
 
     def tree(self) -> None:
         """Return None: bare snapshots have no merger tree."""
+
+    def merger_history(self) -> None:
+        """Return None: bare snapshots have no catalogue of mergers."""

@@ -22,6 +22,7 @@ from sim2sky.readers.fields import (
 )
 from sim2sky.readers.interface import SUBHALO_COLUMNS, Flag, Header, Stars
 from sim2sky.readers.measure import centre_kpc, galaxy_summary
+from sim2sky.readers.merger_history import MergerHistory
 from sim2sky.readers.tree import MergerTree
 
 log = logging.getLogger("sim2sky")
@@ -44,6 +45,8 @@ class CutoutSimulation:
         With "skip" an unusable file is left out and a lying header is flagged.
     redshifts : dict of int to float, optional
         Of further snapshots that the trees reach.
+    merger_files : dict of int to Path, optional
+        Files of TNG's ``merger_history`` catalogue by snapshot.
 
     Raises
     ------
@@ -57,9 +60,11 @@ class CutoutSimulation:
         trees: list[Path],
         on_missing: str,
         redshifts: dict[int, float] | None = None,
+        merger_files: dict[int, Path] | None = None,
     ) -> None:
         self._trees = trees
         self._redshifts = redshifts or {}
+        self._merger_files = merger_files or {}
         self._skip = on_missing == "skip"
         self._files: dict[tuple[int, int], Path] = {}
         self._headers: dict[int, Header] = {}
@@ -186,3 +191,11 @@ class CutoutSimulation:
         first = next(iter(self._headers.values()))
         known = {number: header.redshift for number, header in self._headers.items()}
         return MergerTree(self._trees, self._redshifts | known, first.cosmology)
+
+    def merger_history(self) -> MergerHistory | None:
+        """Return TNG's catalogue of mergers from the files beside the cutouts, or None."""
+        if not self._merger_files:
+            return None
+        first = next(iter(self._headers.values()))
+        known = {number: header.redshift for number, header in self._headers.items()}
+        return MergerHistory(self._merger_files, self._redshifts | known, first.cosmology)

@@ -12,9 +12,11 @@ import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.readers.interface import Header, Stars
+from sim2sky.files import hdf5_dataset
+from sim2sky.readers.interface import Header, Stars, periodic_offset
 
 STARS = "PartType4"
+ROWS_AT_ONCE = 2**18  # of about 100 bytes: what a field costs beside its own stars
 
 # The conversions that Gadget, Illustris and TNG write into their own headers.
 _CM_PER_KPC = 3.085678e21
@@ -126,7 +128,60 @@ def actual_star_count(file: h5py.File) -> int:
     return len(file[STARS]["Coordinates"]) if "Coordinates" in file.get(STARS, ()) else 0
 
 
-def read_stars(file: h5py.File, rows: slice, header: Header) -> Stars:
+def read_field(
+    file: h5py.File,
+    rows: slice,
+    header: Header,
+    centre_kpc: np.ndarray | None = None,
+    radius_kpc: float | None = None,
+) -> Stars:
+    """Return the stars among some rows of a file, or those of them within a sphere.
+
+    With a radius only stars within it are kept in memory, and of a block of rows without any
+    only the positions are read.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file with stars.
+    rows : slice
+        First and one past the last of its star particles.
+    header : Header
+        Of the snapshot.
+    centre_kpc : ndarray, shape (3,), optional
+        Centre of the sphere.
+    radius_kpc : float, optional
+        Radius of the sphere, physical kpc, reaching through the periodic boundary.
+
+    Returns
+    -------
+    Stars
+        As of `read_stars`.
+    """
+    if radius_kpc is None:
+        return read_stars(file, rows, header)
+    data = hdf5_dataset(file, f"{STARS}/Coordinates")
+    unit = conversion(data, "position_kpc", header)
+    parts = [no_stars()]
+    for start in range(rows.start, rows.stop, ROWS_AT_ONCE):
+        block = data[start : min(start + ROWS_AT_ONCE, rows.stop)].astype(np.float64) * unit
+        offset = periodic_offset(block - centre_kpc, header.box_size_kpc)
+        near = np.flatnonzero(np.linalg.norm(offset, axis=1) <= radius_kpc)
+        if len(near):
+            within = slice(start + int(near[0]), start + int(near[-1]) + 1)
+            parts.append(read_stars(file, within, header, near - near[0]))
+    return Stars.join(parts[1:] or parts)
+
+
+def no_stars() -> Stars:
+    """Return an empty table of stars."""
+    empty = np.zeros(0)
+    return Stars(np.zeros((0, 3)), empty, empty, empty, empty, np.zeros((0, 3)))
+
+
+def read_stars(
+    file: h5py.File, rows: slice, header: Header, chosen: np.ndarray | None = None
+) -> Stars:
     """Return some of a file's stars in physical units, without wind particles.
 
     Parameters
@@ -137,6 +192,8 @@ def read_stars(file: h5py.File, rows: slice, header: Header) -> Stars:
         Which rows of its star particles; only these are read.
     header : Header
         Of the snapshot.
+    chosen : ndarray of int, optional
+        Which of the rows that are read to keep.
 
     Returns
     -------
@@ -172,7 +229,8 @@ def read_stars(file: h5py.File, rows: slice, header: Header) -> Stars:
                 got=data.shape,
                 expected=shape,
             )
-        columns[ours] = data[rows].astype(np.float64) * conversion(data, ours, header)
+        values = data[rows] if chosen is None else data[rows][chosen]
+        columns[ours] = values.astype(np.float64) * conversion(data, ours, header)
     formation = columns.pop("formation")
     # a formation time of zero or less marks a wind particle: gas on its way, not a star
     star = formation > 0

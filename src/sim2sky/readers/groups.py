@@ -47,7 +47,8 @@ def read_groups(
     ndarray of int
         Stars in each group, -1 for groups whose file is not there.
     pandas.DataFrame
-        The columns of `Simulation.subhalos`, in the order of subhalo_id.
+        The columns of `Simulation.subhalos`, in the order of subhalo_id; subhaloes without
+        stars, which are most of them, are left out.
 
     Raises
     ------
@@ -66,7 +67,9 @@ def read_groups(
                 attributes = hdf5_dataset(file, "Header").attrs
                 n_files = int(attribute(attributes, "NumFiles") or 1)
                 n_groups = int(attribute(attributes, "Ngroups_Total") or 0)
-                parts.append((number, _group_star_counts(file), _subhalos(file, header)))
+                n_here = int(attribute(attributes, "Nsubgroups_ThisFile") or 0)
+                counts, table = _group_star_counts(file), _subhalos(file, header, n_here)
+                parts.append((number, counts, n_here, table))
         except Sim2SkyError as error:
             if on_missing == "error":
                 raise
@@ -88,13 +91,13 @@ def read_groups(
     parts.sort(key=lambda part: part[0])
     stars_in_group = np.full(n_groups, -1, dtype=np.int64)
     next_group = next_subhalo = 0
-    for number, counts, table in parts:
+    for number, counts, n_here, table in parts:
         if first_ids is not None:
             next_group, next_subhalo = int(first_ids[0][number]), int(first_ids[1][number])
         stars_in_group[next_group : next_group + len(counts)] = counts
-        table.insert(0, "subhalo_id", np.arange(next_subhalo, next_subhalo + len(table)))
+        table["subhalo_id"] += next_subhalo
         next_group += len(counts)
-        next_subhalo += len(table)
+        next_subhalo += n_here
     return stars_in_group, pd.concat([table for *_, table in parts], ignore_index=True)
 
 
@@ -105,9 +108,8 @@ def _group_star_counts(file: h5py.File) -> np.ndarray:
     return hdf5_dataset(file, "Group/GroupLenType")[:, 4].astype(np.int64)
 
 
-def _subhalos(file: h5py.File, header: Header) -> pd.DataFrame:
-    """Return the subhaloes of one file in physical units, without their numbers."""
-    n = int(attribute(file["Header"].attrs, "Nsubgroups_ThisFile") or 0)
+def _subhalos(file: h5py.File, header: Header, n: int) -> pd.DataFrame:
+    """Return the subhaloes with stars of one file in physical units, numbered from 0."""
 
     def column(name: str, index: object = slice(None)) -> np.ndarray:
         if n == 0:
@@ -119,6 +121,7 @@ def _subhalos(file: h5py.File, header: Header) -> pd.DataFrame:
     position = column("SubhaloPos").astype(np.float64) * kpc
     table = pd.DataFrame(
         {
+            "subhalo_id": np.arange(n),
             "group_id": column("SubhaloGrNr").astype(np.int64),
             "x_kpc": position[:, 0],
             "y_kpc": position[:, 1],
@@ -139,4 +142,4 @@ def _subhalos(file: h5py.File, header: Header) -> pd.DataFrame:
     if n and "Subhalo/SubhaloFlag" in file:
         spurious = ~column("SubhaloFlag").astype(bool)
         table.loc[spurious, "flag"] = int(Flag.NOT_COSMOLOGICAL)
-    return table
+    return table[table["n_stars"] > 0]

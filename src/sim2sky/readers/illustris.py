@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from astropy.cosmology import FlatLambdaCDM
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import hdf5_dataset, open_hdf5
 from sim2sky.readers.groups import read_groups
 from sim2sky.readers.interface import SUBHALO_COLUMNS, Flag, Header, Stars
+from sim2sky.readers.merger_history import MergerHistory
 from sim2sky.readers.snapshot import Snapshot, read_any_header
 from sim2sky.readers.tree import MergerTree
 
@@ -27,6 +29,8 @@ class IllustrisSimulation:
         SubLink files, possibly none.
     redshifts : dict of int to float
         Of snapshots, beyond those whose files are there.
+    merger_files : dict of int to Path
+        Files of TNG's ``merger_history`` catalogue by snapshot, possibly none.
     on_missing : {"error", "skip"}
         What to do about missing files.
     """
@@ -38,6 +42,7 @@ class IllustrisSimulation:
         groups: dict[int, Path],
         trees: list[Path],
         redshifts: dict[int, float],
+        merger_files: dict[int, Path],
         on_missing: str,
     ) -> None:
         self._root = root
@@ -45,6 +50,7 @@ class IllustrisSimulation:
         self._groups = groups
         self._trees = trees
         self._redshifts = redshifts
+        self._merger_files = merger_files
         self._on_missing = on_missing
         self._snapshot = lru_cache(maxsize=2)(self._open_snapshot)
         self._catalogue = lru_cache(maxsize=2)(self._read_catalogue)
@@ -63,24 +69,34 @@ class IllustrisSimulation:
 
     def stars(self, snapshot: int, subhalo_id: int, radius_kpc: float | None = None) -> Stars:
         """Return the stars of a subhalo's friends-of-friends group, centred on the subhalo."""
-        table, group_rows = self._catalogue(snapshot)
+        table, field_rows = self._catalogue(snapshot)
         at = np.searchsorted(table["subhalo_id"], subhalo_id)
         if at == len(table) or table["subhalo_id"].iloc[at] != subhalo_id:
             raise Sim2SkyError(
                 f"no subhalo {subhalo_id} in snapshot {snapshot}",
                 where=self._groups[snapshot],
-                got=f"{len(table)} subhaloes",
+                got=f"{len(table)} subhaloes with stars",
             )
         subhalo = table.iloc[at]
         files = self._snapshot(snapshot)
-        stars = files.stars(*group_rows[int(subhalo["group_id"])])
         centre = subhalo[["x_kpc", "y_kpc", "z_kpc"]].to_numpy(dtype=float)
+        stars = files.stars(*field_rows[at], centre, radius_kpc)
         return stars.seen_from(centre, files.header.box_size_kpc, radius_kpc)
 
     def tree(self) -> MergerTree | None:
         """Return the SubLink tree, or None where there is none."""
         if not self._trees:
             return None
+        return MergerTree(self._trees, *self._epochs())
+
+    def merger_history(self) -> MergerHistory | None:
+        """Return TNG's catalogue of mergers, or None where there is none."""
+        if not self._merger_files:
+            return None
+        return MergerHistory(self._merger_files, *self._epochs())
+
+    def _epochs(self) -> tuple[dict[int, float], FlatLambdaCDM]:
+        """Return the redshift of every snapshot known of, and the cosmology."""
         known = {}
         for number in sorted(self._snapshots.keys() | self._groups.keys()):
             folders = (self._snapshots.get(number), self._groups.get(number))
@@ -88,8 +104,7 @@ class IllustrisSimulation:
             if (header := next(filter(None, headers), None)) is not None:
                 known[number] = header
         redshifts = {number: header.redshift for number, header in known.items()}
-        cosmology = next(iter(known.values())).cosmology
-        return MergerTree(self._trees, self._redshifts | redshifts, cosmology)
+        return self._redshifts | redshifts, next(iter(known.values())).cosmology
 
     def _open_snapshot(self, snapshot: int) -> Snapshot:
         offsets = self._offsets(snapshot, "FileOffsets/SnapByType")
@@ -115,7 +130,7 @@ class IllustrisSimulation:
             return data[:, 4] if data.ndim == 2 else data[:]
 
     def _read_catalogue(self, snapshot: int) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return the subhaloes, and first and last row of each group's stars."""
+        """Return the subhaloes, and first and last row of the stars of each one's group."""
         files = self._snapshot(snapshot)
         first_ids = tuple(
             self._offsets(snapshot, f"FileOffsets/{kind}") for kind in ("Group", "Subhalo")
@@ -132,6 +147,7 @@ class IllustrisSimulation:
             start = np.cumsum(count) - count
         rows = np.stack([start, start + np.where(known, count, 0)], axis=1).astype(np.int64)
         subhalos = subhalos[known[subhalos["group_id"]]].reset_index(drop=True)
-        lacking = files.rows_present(rows) < rows[:, 1] - rows[:, 0]
-        subhalos.loc[lacking[subhalos["group_id"]], "flag"] |= int(Flag.MISSING_FILE)
-        return subhalos[SUBHALO_COLUMNS], rows
+        field_rows = rows[subhalos["group_id"]]
+        lacking = files.rows_present(field_rows) < field_rows[:, 1] - field_rows[:, 0]
+        subhalos.loc[lacking, "flag"] |= int(Flag.MISSING_FILE)
+        return subhalos[SUBHALO_COLUMNS], field_rows

@@ -9,6 +9,7 @@ import pandas as pd
 from astropy.cosmology import FlatLambdaCDM
 
 if TYPE_CHECKING:
+    from sim2sky.readers.merger_history import MergerHistory
     from sim2sky.readers.tree import MergerTree
 
 
@@ -169,7 +170,7 @@ class Simulation(Protocol):
         """Return epoch and cosmology of a snapshot."""
 
     def subhalos(self, snapshot: int) -> pd.DataFrame:
-        """Return one row per galaxy of a snapshot.
+        """Return one row per subhalo with stars of a snapshot.
 
         Returns
         -------
@@ -188,3 +189,6 @@ class Simulation(Protocol):
 
     def tree(self) -> "MergerTree | None":
         """Return the merger tree, or None where there is none."""
+
+    def merger_history(self) -> "MergerHistory | None":
+        """Return TNG's catalogue of mergers, or None where there is none."""

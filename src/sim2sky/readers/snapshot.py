@@ -13,8 +13,9 @@ from sim2sky.readers.fields import (
     actual_star_count,
     attribute,
     claimed_star_count,
+    no_stars,
+    read_field,
     read_header,
-    read_stars,
 )
 from sim2sky.readers.interface import Flag, Header, Stars
 
@@ -150,18 +151,32 @@ class Snapshot:
         below = np.interp(rows, edges, present)
         return np.rint(below[:, 1] - below[:, 0]).astype(np.int64)
 
-    def stars(self, start: int = 0, stop: int | None = None) -> Stars:
+    def stars(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        centre_kpc: np.ndarray | None = None,
+        radius_kpc: float | None = None,
+    ) -> Stars:
         """Return the stars in rows `start` to `stop` of the snapshot.
+
+        With a radius only stars within it are kept in memory, and of a block of rows without
+        any only the positions are read.
 
         Parameters
         ----------
         start, stop : int
             Rows in the whole snapshot; None is its end.
+        centre_kpc : ndarray, shape (3,), optional
+            Centre of the sphere.
+        radius_kpc : float, optional
+            Radius of the sphere, physical kpc, reaching through the periodic boundary.
 
         Returns
         -------
         Stars
-            In the files' order, wind particles and missing files left out.
+            In the files' order, positions as in the files, wind particles and missing files
+            left out.
         """
         parts = []
         for number in self._files:
@@ -169,16 +184,13 @@ class Snapshot:
             last = self._count[number]
             if stop is not None:
                 last = min(last, stop - self._start[number])
-            if first < last:
-                with open_hdf5(self._files[number]) as file:
-                    parts.append(read_stars(file, slice(first, last), self.header))
+            if first >= last:
+                continue
+            with open_hdf5(self._files[number]) as file:
+                parts.append(
+                    read_field(file, slice(first, last), self.header, centre_kpc, radius_kpc)
+                )
         return Stars.join(parts) if parts else no_stars()
-
-
-def no_stars() -> Stars:
-    """Return an empty table of stars."""
-    empty = np.zeros(0)
-    return Stars(np.zeros((0, 3)), empty, empty, empty, empty, np.zeros((0, 3)))
 
 
 def read_any_header(folder: Path) -> Header | None:

@@ -1,12 +1,6 @@
-"""SubLink merger trees (Rodriguez-Gomez+2015): which system, which mergers, when.
-
-A tree file holds one row per subhalo and snapshot. Rows are in depth-first order, so a
-main branch (a subhalo and its first progenitors) is one run of rows that share their
-``MainLeafProgenitorID``.
-"""
+"""Merger trees: which system a galaxy is of, which mergers it takes part in, and when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +8,9 @@ import pandas as pd
 from astropy.cosmology import FlatLambdaCDM
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.files import hdf5_dataset, open_hdf5
+from sim2sky.readers.sublink import Nodes, lookup, read_trees, subfind_key
 
-_IDS = (
-    "SubhaloID",
-    "DescendantID",
-    "FirstProgenitorID",
-    "NextProgenitorID",
-    "MainLeafProgenitorID",
-    "RootDescendantID",
-    "SnapNum",
-    "SubfindID",
-)
-_SUBFIND_IDS_PER_SNAPSHOT = 10**10
-_DECIMALS = 6  # of times [Gyr]
+DECIMALS = 6  # of times [Gyr], so that a merger at the edge of a window is in or out everywhere
 
 HISTORY_COLUMNS = {
     "root_id": -1,
@@ -88,7 +71,8 @@ class MergerTree:
             mergers can't be told); past_gyr (time of the last merger less the galaxy's, <= 0)
             and past_ratio; future_gyr (> 0), future_ratio and partner_id (the other galaxy's
             subhalo number in the same snapshot, -1 if it has none) of the next merger;
-            future_known_gyr (time from the galaxy to its root descendant).
+            future_known_gyr (time from the galaxy to its root descendant, NaN if the tree ends
+            before that).
 
         Raises
         ------
@@ -96,22 +80,29 @@ class MergerTree:
             If a file is unreadable or a snapshot's redshift is unknown.
         """
         result = pd.DataFrame(HISTORY_COLUMNS, index=range(len(galaxies)))
-        wanted = _subfind_key(galaxies["snapshot"], galaxies["subhalo_id"])
+        wanted = subfind_key(galaxies["snapshot"], galaxies["subhalo_id"])
         for path in self.files:
-            nodes = _read_nodes(path, wanted)
-            if nodes is None:
-                continue
-            row = _lookup(_subfind_key(nodes.snapshot, nodes.subfind_id), wanted)
-            here = row >= 0
-            found = pd.DataFrame({"root_id": nodes.root_id[row[here]]}, index=np.flatnonzero(here))
-            found["complete"] = nodes.complete
-            if nodes.complete:
-                time = self._times(nodes.snapshot, path)
-                events = merger_events(nodes, time)
-                events = events[events["ratio"] >= mass_ratio_min]
-                found = found.join(_nearest_events(nodes, time, events, row[here], found.index))
-            result.loc[found.index, found.columns] = found
+            for nodes in read_trees(path, wanted):
+                found = self._found(nodes, wanted, mass_ratio_min, path)
+                # of two files with a galaxy in them the one with its whole tree counts
+                found = found[~result.loc[found.index, "complete"]]
+                result.loc[found.index, found.columns] = found
         return result
+
+    def _found(
+        self, nodes: Nodes, wanted: np.ndarray, mass_ratio_min: float, path: Path
+    ) -> pd.DataFrame:
+        """Return the histories of the wanted galaxies that are among the nodes."""
+        row = lookup(subfind_key(nodes.snapshot, nodes.subfind_id), wanted)
+        here = row >= 0
+        found = pd.DataFrame({"root_id": nodes.root_id[row[here]]}, index=np.flatnonzero(here))
+        found["complete"] = nodes.complete
+        if not nodes.complete:
+            return found
+        time = self._times(nodes.snapshot, path)
+        events = merger_events(nodes, time)
+        events = events[events["ratio"] >= mass_ratio_min]
+        return found.join(_nearest_events(nodes, time, events, row[here], found.index))
 
     def _times(self, snapshot: np.ndarray, path: Path) -> np.ndarray:
         """Return the cosmic time [Gyr] of each row."""
@@ -128,56 +119,6 @@ class MergerTree:
             )
         table = np.array([self._time_gyr[int(number)] for number in numbers])
         return table[np.searchsorted(numbers, snapshot)]
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """The rows of one tree file, sorted by SubhaloID; links are row numbers, -1 for none.
-
-    ``branch`` numbers the main branches; ``root_id`` alone is a SubhaloID.
-    """
-
-    root_id: np.ndarray
-    root: np.ndarray
-    snapshot: np.ndarray
-    subfind_id: np.ndarray
-    stellar_mass: np.ndarray
-    descendant: np.ndarray
-    first_progenitor: np.ndarray
-    branch: np.ndarray
-    complete: bool
-
-
-def _read_nodes(path: Path, wanted: np.ndarray) -> Nodes | None:
-    """Return a file's rows, or None without reading most of it if no wanted galaxy is there."""
-    with open_hdf5(path) as file:
-        raw = {name: hdf5_dataset(file, name)[:] for name in ("SnapNum", "SubfindID")}
-        key = _subfind_key(raw["SnapNum"], raw["SubfindID"])
-        if not np.isin(wanted, key).any():
-            return None
-        raw |= {name: hdf5_dataset(file, name)[:] for name in _IDS if name not in raw}
-        raw["mass"] = hdf5_dataset(file, "SubhaloMassType")[:, 4]
-    lengths = {name: len(column) for name, column in raw.items()}
-    if len(set(lengths.values())) > 1:
-        raise Sim2SkyError("columns of unequal length", where=path, got=lengths)
-    order = np.argsort(raw["SubhaloID"], kind="stable")
-    raw = {name: column[order] for name, column in raw.items()}
-    links = {
-        name: np.where(raw[name] >= 0, _lookup(raw["SubhaloID"], raw[name]), -1)
-        for name in ("DescendantID", "FirstProgenitorID", "NextProgenitorID")
-    }
-    dangling = any(((raw[name] >= 0) & (row < 0)).any() for name, row in links.items())
-    return Nodes(
-        root_id=raw["RootDescendantID"],
-        root=_lookup(raw["SubhaloID"], raw["RootDescendantID"]),
-        snapshot=raw["SnapNum"].astype(np.int64),
-        subfind_id=raw["SubfindID"].astype(np.int64),
-        stellar_mass=raw["mass"].astype(np.float64),
-        descendant=links["DescendantID"],
-        first_progenitor=links["FirstProgenitorID"],
-        branch=np.unique(raw["MainLeafProgenitorID"], return_inverse=True)[1].reshape(-1),
-        complete=not dangling,
-    )
 
 
 def merger_events(nodes: Nodes, time_gyr: np.ndarray) -> pd.DataFrame:
@@ -251,41 +192,27 @@ def _nearest_events(
         for direction in ("backward", "forward")
     }
     past, future = found["backward"], found["forward"]
-    partner = _lookup(
+    partner = lookup(
         _branch_key(nodes.branch, nodes.snapshot),
         _branch_key(
             future["partner"].fillna(-1).to_numpy(dtype=np.int64),
             nodes.snapshot[future["row"].to_numpy()],
         ),
     )
-    # rounded, so that a merger at the very edge of a window is on one side on every machine
-    end = time_gyr[nodes.root[future["row"]]]
+    root = nodes.root[future["row"]]
+    end = np.where(root >= 0, time_gyr[root], np.nan)
     return pd.DataFrame(
         {
-            "past_gyr": (past["event_gyr"] - past["time_gyr"]).round(_DECIMALS),
+            "past_gyr": (past["event_gyr"] - past["time_gyr"]).round(DECIMALS),
             "past_ratio": past["ratio"],
-            "future_gyr": (future["event_gyr"] - future["time_gyr"]).round(_DECIMALS),
+            "future_gyr": (future["event_gyr"] - future["time_gyr"]).round(DECIMALS),
             "future_ratio": future["ratio"],
             "partner_id": np.where(partner >= 0, nodes.subfind_id[partner], -1),
-            "future_known_gyr": (end - future["time_gyr"]).round(_DECIMALS),
+            "future_known_gyr": (end - future["time_gyr"]).round(DECIMALS),
         }
     )
-
-
-def _subfind_key(snapshot: Sequence[int], subfind_id: Sequence[int]) -> np.ndarray:
-    """Return one number for snapshot and subhalo."""
-    snapshot, subfind_id = (np.asarray(x, dtype=np.int64) for x in (snapshot, subfind_id))
-    return snapshot * _SUBFIND_IDS_PER_SNAPSHOT + subfind_id
 
 
 def _branch_key(branch: np.ndarray, snapshot: np.ndarray) -> np.ndarray:
     """Return one number for branch and snapshot that sorts by branch, then by time."""
     return branch.astype(np.int64) * 10**6 + snapshot
-
-
-def _lookup(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return where in `values` each wanted value stands, -1 where it doesn't."""
-    order = np.argsort(values, kind="stable")
-    position = np.minimum(np.searchsorted(values, wanted, sorter=order), len(values) - 1)
-    row = order[position]
-    return np.where(values[row] == wanted, row, -1)

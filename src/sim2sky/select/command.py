@@ -19,7 +19,9 @@ def select(
     A galaxy whose main branch takes part in a merger above the mass ratio, within
     the time window around its snapshot, is a merger; one far from any is a
     non-merger; one between is unclear. Everything that ends in one descendant is
-    one system. A summary is written beside the table, as galaxies.json.
+    one system. Where TNG's merger_history catalogue is there as well, the labels
+    it gives are compared with the tree's. A summary is written beside the table,
+    as galaxies.json.
     """
     from sim2sky.files import write_json, write_parquet
     from sim2sky.provenance import stamp

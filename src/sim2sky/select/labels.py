@@ -16,12 +16,13 @@ def label_galaxies(
     A merger has a qualifying event within the window (default +-0.25 Gyr as is usual in
     the literature); with one on either side the nearer counts. Without one in the window
     but one within the gap a galaxy is "unclear", as is one with a companion where the tree
-    ends within the gap: they may merge after it.
+    ends within the gap, since they may merge after it, and one whose tree was cut off before
+    the last snapshot.
 
     Parameters
     ----------
     histories : pandas.DataFrame
-        As of `MergerTree.histories`.
+        As of `MergerTree.histories` or `MergerHistory.histories`.
     has_companion : pandas.Series of bool
         Whether another galaxy near it has a stellar mass that makes it count.
     settings : SelectSettings
@@ -39,10 +40,11 @@ def label_galaxies(
     either = pre & post
     pre, post = pre & ~(either & (-past <= future)), post & ~(either & (-past > future))
     unclear = (future < settings.clear_gap_gyr) | (-past < settings.clear_gap_gyr)
+    end = histories["future_known_gyr"].to_numpy()
+    unclear |= np.isnan(future) & np.isnan(end)  # the tree was cut off: anything may come
     if not settings.assume_no_merger_after_end:
-        end = histories["future_known_gyr"].to_numpy()
         unclear |= has_companion.to_numpy() & np.isnan(future) & (end < settings.clear_gap_gyr)
-    known = (histories["root_id"] >= 0).to_numpy() & histories["complete"].to_numpy(dtype=bool)
+    known = histories["complete"].to_numpy(dtype=bool)
     stage = np.select(
         [~known, pre, post, unclear, past < 0],
         ["unknown", "pre", "post", "unclear", "remnant"],

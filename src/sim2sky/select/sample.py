@@ -11,9 +11,10 @@ from scipy.sparse.csgraph import connected_components
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.readers import Flag, Simulation
-from sim2sky.readers.tree import HISTORY_COLUMNS
+from sim2sky.readers.merger_history import MAJOR
 from sim2sky.select.balance import balance_classes, cap_systems
 from sim2sky.select.companions import find_companions
+from sim2sky.select.histories import merger_histories
 from sim2sky.select.labels import MERGER, NON_MERGER, UNKNOWN, label_galaxies
 from sim2sky.select.projections import add_projections
 from sim2sky.select.settings import SelectSettings
@@ -61,7 +62,8 @@ def select_galaxies(
     pandas.DataFrame
         `COLUMNS`, sorted by snapshot and subhalo.
     dict
-        Counts: after each cut, by label, by stage, flagged, systems.
+        Counts: after each cut, by label, by stage, of major and minor mergers, flagged,
+        systems; and how the labels of tree and catalogue compare, where both are there.
 
     Raises
     ------
@@ -69,16 +71,7 @@ def select_galaxies(
         If no galaxy is left, only one class is, or a snapshot does not exist.
     """
     galaxies, cuts = _massive_galaxies(simulation, settings, where)
-    tree = simulation.tree()
-    if tree is None:
-        histories = pd.DataFrame(HISTORY_COLUMNS, index=range(len(galaxies)))
-        if galaxies["snapshot"].nunique() > 1:
-            log.warning(
-                "without a merger tree the same galaxy in two snapshots counts as two systems, "
-                "which may end up on both sides of a split: take one snapshot"
-            )
-    else:
-        histories = tree.histories(galaxies, settings.mass_ratio_min)
+    histories, comparison = merger_histories(simulation, galaxies, settings, where)
     table = pd.concat(
         [galaxies, label_galaxies(histories, galaxies["has_companion"], settings)], axis=1
     )
@@ -112,8 +105,9 @@ def select_galaxies(
         "systems": int(table["system_id"].nunique()),
         "labels": {str(k): int(n) for k, n in table["label"].value_counts().sort_index().items()},
         "stages": {k: int(n) for k, n in table["stage"].value_counts().sort_index().items()},
+        "kinds_of_mergers": _kinds(table),
         "flagged": int((table["flag"] != 0).sum()),
-    }
+    } | comparison
     log.info(
         "select: %d galaxies of %d systems; %s",
         len(table),
@@ -121,6 +115,12 @@ def select_galaxies(
         ", ".join(f"{n} {stage}" for stage, n in counts["stages"].items()),
     )
     return table, counts
+
+
+def _kinds(table: pd.DataFrame) -> dict[str, int]:
+    """Return how many of the mergers are major (1:4 and more) and how many minor."""
+    ratio = table.loc[table["stage"].isin(["pre", "post"]), "mass_ratio"]
+    return {"major": int((ratio >= MAJOR).sum()), "minor": int((ratio < MAJOR).sum())}
 
 
 def _massive_galaxies(

@@ -19,8 +19,19 @@ class SelectSettings(Settings):
     min_star_particles: int = Field(
         200, ge=1, description="smallest number of star particles of a galaxy"
     )
+    labels_from: Literal["auto", "sublink", "merger_history"] = Field(
+        "auto",
+        description="where mergers are looked up: the SubLink tree or TNG's merger_history "
+        "catalogue; auto is the tree where there is one. Where both are there the labels from "
+        "either are compared and the disagreement reported",
+    )
     mass_ratio_min: float = Field(
-        0.1, gt=0, le=1, description="smallest stellar mass ratio of a merger that counts"
+        0.1,
+        gt=0,
+        le=1,
+        description="smallest stellar mass ratio of a merger that counts, taken when the "
+        "secondary had its maximum stellar mass; the merger_history catalogue knows 0.1 (minor "
+        "and major) and 0.25 (major)",
     )
     window_past_gyr: float = Field(
         0.25, ge=0, description="a merger so long ago or less makes the label 'merger' [Gyr]"

@@ -195,6 +195,21 @@ def _write_snapshot(
             file["Subhalo/SnapByType"] = np.array([_counts(0) for _ in subhalos])
 
 
+def write_merger_history(root: Path, made: list[Branch]) -> None:
+    """Write the merger_history catalogue: of these mergers one counts, a's and b's of 1:2."""
+    folder = root / "postprocessing/MergerHistory"
+    folder.mkdir(parents=True, exist_ok=True)
+    for snapshot in range(len(REDSHIFTS)):
+        present = [branch for branch in made if snapshot in branch.mass]
+        merging = np.array([branch.name in "ab" for branch in present])
+        past = merging & (snapshot >= MERGER_SNAPSHOT)
+        with h5py.File(folder / f"MergerHistory_{snapshot:03d}.hdf5", "w") as file:
+            for side, here in (("Last", past), ("Next", merging & ~past)):
+                major = np.where(here, MERGER_SNAPSHOT, -1).astype("i2")
+                file[f"SnapNum{side}MajorMerger"] = major
+                file[f"SnapNum{side}MinorMerger"] = np.full(len(present), -1, dtype="i2")
+
+
 def _tree_rows(made: list[Branch]) -> dict[str, np.ndarray]:
     """Number the nodes depth first as SubLink does and link them."""
     by_name = {branch.name: branch for branch in made}

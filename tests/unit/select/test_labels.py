@@ -72,6 +72,13 @@ def test_end_of_the_tree_leaves_the_future_open():
     assert label(-0.1, end=0.0)["stage"] == "post"
 
 
+def test_tree_that_was_cut_off_leaves_the_future_open():
+    assert label(end=NAN, companion=False)["stage"] == "unclear"
+    assert label(-3.0, end=NAN, assume_no_merger_after_end=True)["stage"] == "unclear"
+    assert label(-0.1, end=NAN)["stage"] == "post"
+    assert label(future=2.0, end=NAN)["stage"] == "isolated"
+
+
 def test_without_a_tree_nothing_is_known():
     for row in (label(root=-1, complete=False), label(complete=False)):
         assert (row["label"], row["stage"]) == (-1, "unknown")

@@ -1,0 +1,1 @@
+"""What a file or folder holds, and whether it fits another."""

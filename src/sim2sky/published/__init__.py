@@ -1,0 +1,1 @@
+"""Published datasets of others: read, their groups found again, split as published and fairly."""
