@@ -12,11 +12,13 @@ import typer
 from sim2sky import __version__
 from sim2sky.baseline import command as baseline
 from sim2sky.build import command as build
+from sim2sky.calibrate import command as calibrate
 from sim2sky.embed import command as embed
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import command as evaluate
 from sim2sky.explain import command as explain
 from sim2sky.figures import command as figures
+from sim2sky.fraction import command as fraction
 from sim2sky.inspect import command as inspect
 from sim2sky.measure import command as measure
 from sim2sky.observe import command as observe
@@ -26,6 +28,7 @@ from sim2sky.predict import command as predict
 from sim2sky.project import command as project
 from sim2sky.provenance import RUN
 from sim2sky.published import command as published
+from sim2sky.realism import command as realism
 from sim2sky.retrieve import command as retrieve
 from sim2sky.select import command as select
 from sim2sky.simulate import command as simulate
@@ -50,6 +53,7 @@ for command in (
     build.audit,
     published.published,
     measure.measure,
+    realism.realism,
     train.train,
     tune.score,
     tune.choose,
@@ -59,7 +63,9 @@ for command in (
     tune.regret,
     explain.explain,
     embed.embed,
+    calibrate.calibrate,
     predict.predict,
+    fraction.fraction,
     plot.plot_simulation,
     plot.plot_mosaic,
     plot.plot_roc,
@@ -69,6 +75,7 @@ for command in (
     plot.plot_latent,
     plot.plot_table,
     plot.plot_regret,
+    plot.plot_realism,
     figures.figures,
     inspect.inspect,
     provenance,

@@ -13,14 +13,18 @@ from pydantic import Field, field_validator, model_validator
 
 from sim2sky.baseline.settings import BASELINES, BaselineName
 from sim2sky.build.settings import BuildSettings
+from sim2sky.calibrate.settings import CalibrateSettings
 from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.figures.settings import FiguresSettings
+from sim2sky.fraction.settings import FractionSettings
 from sim2sky.measure.settings import MeasureSettings
 from sim2sky.observe.settings import ObserveImagesSettings, ObserveSettings
+from sim2sky.predict.settings import PredictSettings
 from sim2sky.project.settings import ProjectSettings
 from sim2sky.published.settings import PublishedSettings
+from sim2sky.realism.settings import RealismSettings
 from sim2sky.retrieve.settings import RetrieveSettings
 from sim2sky.select.settings import SelectSettings
 from sim2sky.settings import Settings
@@ -129,8 +133,16 @@ class ExperimentConfig(Settings):
         description="choose each method's settings from trials, without target labels; "
         "null: train with the settings as they stand",
     )
+    realism: RealismSettings | None = Field(
+        None,
+        description="compare the source's images with the target's in shape, size, colour and "
+        "sky noise, without target labels; null: do not",
+    )
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="scores and intervals")
     explain: ExplainSettings = Field(ExplainSettings(), description="Grad-CAM")
+    calibrate: CalibrateSettings = Field(
+        CalibrateSettings(), description="what is remembered of the models' own images"
+    )
     embed: EmbedSettings = Field(EmbedSettings(), description="isomap and t-SNE")
 
     @model_validator(mode="after")
@@ -158,6 +170,12 @@ class CatalogueConfig(Settings):
     network: str = Field("deepmerge", description="one of the experiment's networks")
     normalisation: Literal["target", "source"] = Field(
         "target", description="which of the models' two normalisations fits the images"
+    )
+    predict: PredictSettings = Field(
+        PredictSettings(), description="when the models keep silent about an image"
+    )
+    fraction: FractionSettings = Field(
+        FractionSettings(), description="the share of a class among the images"
     )
 
 
@@ -394,6 +412,11 @@ class Config(Settings):
         """
         base = self.train_settings(experiment, method, network)
         return trial_settings(base, self.experiments[experiment].tune, trial)
+
+    @property
+    def realism_experiments(self) -> list[str]:
+        """Names of the experiments whose mocks are compared with the images."""
+        return [name for name, entry in self.experiments.items() if entry.realism is not None]
 
     @property
     def regret_experiments(self) -> list[str]:

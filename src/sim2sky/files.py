@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.provenance import RUN
 
 
 @contextmanager
@@ -42,6 +43,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if temporary.is_dir() and final.is_dir():
             shutil.rmtree(final)
         temporary.replace(final)
+        RUN.outputs[final] = None
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)

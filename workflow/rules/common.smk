@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config
 from sim2sky.errors import Sim2SkyError
+from sim2sky.realism.settings import RealismSettings
 from sim2sky.settings import parse_settings
 
 try:
@@ -240,6 +241,23 @@ def shapes_of(side):
     return path
 
 
+def realism_settings(experiment):
+    """Return how an experiment's mocks are compared; a comparison asked for by name needs none."""
+    return CONFIG.experiments[experiment].realism or RealismSettings()
+
+
+def realism_reference(wildcards):
+    """Return the user's table of shapes that stands beside both domains, if there is one."""
+    path = realism_settings(wildcards.experiment).reference
+    if path is None:
+        return []
+    if not path.exists():
+        raise WorkflowError(
+            f"experiments.{wildcards.experiment}.realism.reference: no such file; got {path}"
+        )
+    return str(path)
+
+
 def experiment_shapes(wildcards):
     """Return the shapes of both domains, if the experiment has baselines that need them."""
     if not CONFIG.experiments[wildcards.experiment].baselines:
@@ -261,6 +279,8 @@ def figure_files(wildcards):
     stems = expand("results/experiments/{e}/{f}", e=CONFIG.experiments, f=FIGURES)
     regrets = expand("results/experiments/{e}/regret", e=CONFIG.regret_experiments)
     stems += regrets
+    realism = expand("results/experiments/{e}/realism", e=CONFIG.realism_experiments)
+    stems += realism
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -271,24 +291,38 @@ def figure_files(wildcards):
     )
     files += expand("results/domains/{d}/audit.json", d=used)
     files += expand("{stem}.parquet", stem=regrets)
+    files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
     return files
 
 
-def catalogue_models(wildcards):
-    """Return the models, one per seed, that classify a catalogue together."""
-    entry = CONFIG.catalogues[wildcards.catalogue]
-    return expand(
-        f"{MODEL}/model.pt",
-        experiment=entry.experiment,
-        method=entry.method,
-        network=entry.network,
-        seed=CONFIG.experiments[entry.experiment].seeds,
-    )
+def catalogue_models(name):
+    """Return an input function for a file of each model, one per seed, behind a catalogue."""
+
+    def paths(wildcards):
+        entry = CONFIG.catalogues[wildcards.catalogue]
+        return expand(
+            f"{MODEL}/{name}",
+            experiment=entry.experiment,
+            method=entry.method,
+            network=entry.network,
+            seed=CONFIG.experiments[entry.experiment].seeds,
+        )
+
+    return paths
 
 
 def catalogue_stamps(wildcards):
     domain = CONFIG.stamps_domain(CONFIG.catalogues[wildcards.catalogue].domain)
     return f"results/domains/{domain}/stamps/{wildcards.shard}.h5"
+
+
+def catalogue_shards(wildcards):
+    """Return the files of a catalogue."""
+    n_shards = CONFIG.n_shards(CONFIG.catalogues[wildcards.catalogue].domain)
+    return [
+        f"results/catalogues/{wildcards.catalogue}/{i:03d}.parquet"
+        for i in range(n_shards)
+    ]
 
 
 def catalogue_files(wildcards):

@@ -60,6 +60,37 @@ rule plot_mosaic:
         " 2> {log:q}"
 
 
+rule plot_realism:
+    input:
+        table="results/experiments/{experiment}/realism.parquet",
+        values="results/experiments/{experiment}/realism_values.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/realism.png",
+            caption="../report/realism.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/realism.pdf",
+    log:
+        "results/logs/plot_realism/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_realism/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the mocks beside the images of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-realism"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " --values {input.values:q}"
+        " 2> {log:q}"
+
+
 rule plot_roc:
     input:
         table="results/experiments/{experiment}/table.parquet",

@@ -1,10 +1,11 @@
-# needs: trained models of an experiment and the stamps of any domain
+# needs: trained models of an experiment, their calibrations and the stamps of any domain
 # makes: results/catalogues/<catalogue>/<shard>.parquet, one row per image; pandas reads the folder
 
 
 rule predict_catalogue:
     input:
-        models=catalogue_models,
+        models=catalogue_models("model.pt"),
+        calibrations=catalogue_models("calibration.h5"),
         stamps=catalogue_stamps,
         code=stage_code("predict"),
     output:
@@ -20,12 +21,18 @@ rule predict_catalogue:
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
         models=lambda w, input: [f"--model={model}" for model in input.models],
+        calibrations=lambda w, input: [
+            f"--calibration={path}" for path in input.calibrations
+        ],
+        settings=lambda w: as_json(CONFIG.catalogues[w.catalogue].predict),
         normalisation=lambda w: CONFIG.catalogues[w.catalogue].normalisation,
     message:
         "Predicting shard {wildcards.shard} of the catalogue {wildcards.catalogue}"
     shell:
         "sim2sky predict"
         " {params.models:q}"
+        " {params.calibrations:q}"
+        " --settings {params.settings:q}"
         " --images {input.stamps:q}"
         " --domain {params.normalisation}"
         " --output {output:q}"

@@ -13,6 +13,7 @@ KINDS = {  # in the order of the page
     "gradcam": "Where the networks look",
     "latent": "Latent space",
     "history": "Learning curves",
+    "realism": "How real the mocks look",
     "regret": "Choosing settings without target labels",
     "mosaic": "Example stamps",
     "simulation": "Checks of the simulation",

@@ -2,13 +2,21 @@
 
 import hashlib
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from PIL import Image, UnidentifiedImageError
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.fits_image import (
+    FITS,
+    WrongBandsError,
+    first_band_files,
+    fits_suffix,
+    image_name,
+    read_fits_image,
+)
 from sim2sky.observe.labels import read_labels
 from sim2sky.observe.settings import ObserveImagesSettings
 from sim2sky.observe.stamps import FLAG_BAD_IMAGE, Stamps
@@ -16,8 +24,27 @@ from sim2sky.observe.stamps import FLAG_BAD_IMAGE, Stamps
 log = logging.getLogger("sim2sky")
 
 PICTURES = (".png", ".jpg", ".jpeg")
-FITS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz")
 BORDER_FRACTION = 0.1
+
+
+@dataclass(frozen=True)
+class SurveyImage:
+    """A stamp made of one image of a survey.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (C,H,W) float32, y up; 8-bit values, or nJy per pixel.
+    ra_deg, dec_deg : float
+        Of its centre; NaN unknown.
+    pixel_scale_arcsec : float
+        Of the stamp; NaN unknown.
+    """
+
+    pixels: np.ndarray
+    ra_deg: float = np.nan
+    dec_deg: float = np.nan
+    pixel_scale_arcsec: float = np.nan
 
 
 def observe_images(
@@ -46,20 +73,23 @@ def observe_images(
     Sim2SkyError
         If there are no images, kinds are mixed, or none is readable.
     """
-    paths = _image_paths(Path(folder), settings.pattern)
+    paths = _image_paths(Path(folder), settings)
     eight_bit = {_kind(path) for path in paths} == {"picture"}
     side = settings.image_pixels
     images = np.zeros((len(paths), len(settings.bands), side, side), dtype=np.float32)
     flag = np.zeros(len(paths), dtype=np.int32)
+    place = np.full((len(paths), 3), np.nan)
     for row, path in enumerate(paths):
         try:
-            images[row] = read_image(path, settings)
+            image = read_image(path, settings)
+            images[row] = image.pixels
+            place[row] = image.ra_deg, image.dec_deg, image.pixel_scale_arcsec
         except Sim2SkyError as error:
             flag[row] = FLAG_BAD_IMAGE
             log.warning("%s; its stamp stays empty", error)
     if flag.all():
         raise Sim2SkyError("no image is readable", where=folder, got=f"{len(paths)} bad files")
-    stems = [_stem(path) for path in paths]
+    stems = [_name(path, settings) for path in paths]
     columns = {
         "galaxy_id": np.array(stems),
         "stage": np.full(len(paths), "unknown"),
@@ -70,10 +100,12 @@ def observe_images(
         "flag": flag,
         "noise_sigma": _noise_sigma(images, settings),
         "scale_arcsec_per_kpc": np.full(len(paths), np.nan),
+        "ra_deg": place[:, 0],
+        "dec_deg": place[:, 1],
     }
     attributes = {
         "bands": settings.bands,
-        "pixel_scale_arcsec": settings.pixel_scale_arcsec or np.nan,
+        "pixel_scale_arcsec": settings.pixel_scale_arcsec or _common_scale(place[flag == 0, 2]),
         "units": "8bit" if eight_bit else "nJy",
         "psf_fwhm_arcsec": settings.psf_fwhm_arcsec or [np.nan] * len(settings.bands),
         "survey": settings.survey,
@@ -82,33 +114,41 @@ def observe_images(
     return Stamps(columns, attributes, images=images)
 
 
-def read_image(path: str | Path, settings: ObserveImagesSettings) -> np.ndarray:
+def read_image(path: str | Path, settings: ObserveImagesSettings) -> SurveyImage:
     """Read one image, cropped and resized by averaging over area.
 
     Parameters
     ----------
     path : str or Path
-        PNG, JPEG or FITS file.
+        PNG, JPEG or FITS file; of several files by band, that of the first.
     settings : ObserveImagesSettings
         How to read it.
 
     Returns
     -------
-    numpy.ndarray
-        (C,H,W) float32, y up; 8-bit values, or nJy per pixel of the stamp with
-        the flux of the crop conserved.
+    SurveyImage
+        8-bit values, or nJy per pixel of the stamp with the flux of the crop
+        conserved.
 
     Raises
     ------
     Sim2SkyError
-        If the file cannot be read, has other channels or holds NaN.
+        If the file cannot be read, has other channels or too many bad pixels.
     """
     path = Path(path)
     if _kind(path) == "picture":
-        return resized(_picture(path, len(settings.bands)), settings)
-    pixels = _fits_image(path, len(settings.bands)) * settings.nano_jansky_per_unit
+        return SurveyImage(resized(_picture(path, len(settings.bands)), settings))
+    image = read_fits_image(path, settings)
+    pixels = image.filled(settings.max_bad_fraction, path)
     crop = _central_square(pixels, settings.crop_fraction).shape[-1]
-    return resized(pixels, settings) * np.float32((crop / settings.image_pixels) ** 2)
+    factor = crop / settings.image_pixels
+    ra, dec = image.centre
+    return SurveyImage(
+        resized(pixels, settings) * np.float32(factor**2),
+        ra,
+        dec,
+        image.pixel_scale_arcsec * factor,
+    )
 
 
 def resized(pixels: np.ndarray, settings: ObserveImagesSettings) -> np.ndarray:
@@ -154,29 +194,47 @@ def stem_id(stem: str) -> int:
     return int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "big") >> 1
 
 
-def _suffix(path: Path) -> str:
-    """Return the suffix in lower case, ``.fits.gz`` in one piece."""
-    name = path.name.lower()
-    return next((end for end in (*FITS[::-1], *PICTURES) if name.endswith(end)), "")
+def image_suffix(path: Path) -> str:
+    """Return the suffix of an image file.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    str
+        In lower case, ``.fits.gz`` in one piece; nothing for other files.
+    """
+    return path.suffix.lower() if path.suffix.lower() in PICTURES else fits_suffix(path)
 
 
-def _stem(path: Path) -> str:
-    return path.name[: len(path.name) - len(_suffix(path))]
+def _name(path: Path, settings: ObserveImagesSettings) -> str:
+    return path.stem if _kind(path) == "picture" else image_name(path, settings)
 
 
 def _kind(path: Path) -> str:
-    return "picture" if _suffix(path) in PICTURES else "fits"
+    return "picture" if image_suffix(path) in PICTURES else "fits"
 
 
-def _image_paths(folder: Path, pattern: str) -> list[Path]:
-    """Return the image files of a folder in the order of their names."""
+def _common_scale(scales: np.ndarray) -> float:
+    """Return the pixel scale of all images; NaN where they differ by a hundredth or more."""
+    middle = float(np.median(scales))
+    return middle if (np.abs(scales - middle) < 0.01 * middle).all() else np.nan
+
+
+def _image_paths(folder: Path, settings: ObserveImagesSettings) -> list[Path]:
+    """Return the image files of a folder in the order of their names, one for each image."""
     if not folder.is_dir():
         raise Sim2SkyError("folder of images not found", where=folder)
-    paths = sorted(path for path in folder.glob(pattern) if path.is_file() and _suffix(path))
+    paths = sorted(p for p in folder.glob(settings.pattern) if p.is_file() and image_suffix(p))
+    if all(_kind(path) == "fits" for path in paths):
+        paths = first_band_files(paths, settings)
     if not paths:
         raise Sim2SkyError(
             "no images",
-            where=folder / pattern,
+            where=folder / settings.pattern,
             expected="files named " + ", ".join((*PICTURES, *FITS)),
         )
     kinds = {_kind(path) for path in paths}
@@ -186,7 +244,7 @@ def _image_paths(folder: Path, pattern: str) -> list[Path]:
             where=folder,
             fix="choose one kind with `pattern`",
         )
-    stems = [_stem(path) for path in paths]
+    stems = [_name(path, settings) for path in paths]
     if len(set(stems)) < len(stems):
         repeated = next(stem for stem in stems if stems.count(stem) > 1)
         raise Sim2SkyError("two images share a name", where=folder, got=repeated)
@@ -202,35 +260,11 @@ def _picture(path: Path, n_bands: int) -> np.ndarray:
         raise Sim2SkyError("not a readable picture", where=path, got=error) from error
     pixels = np.atleast_3d(pixels)
     if pixels.shape[2] != n_bands:
-        raise Sim2SkyError(
+        raise WrongBandsError(
             "a picture has another number of channels", where=path, got=3, expected=n_bands
         )
     # Pictures begin at the top, maps and FITS images at the bottom.
     return pixels[::-1].transpose(2, 0, 1)
-
-
-def _fits_image(path: Path, n_bands: int) -> np.ndarray:
-    """Return the first image of a FITS file as (C,y,x)."""
-    try:
-        with fits.open(path) as hdus:
-            pixels = next(
-                (hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None), None
-            )
-    except (OSError, ValueError, TypeError) as error:
-        raise Sim2SkyError("not a readable FITS file", where=path, got=error) from error
-    if pixels is not None and pixels.ndim == 2:
-        pixels = pixels[None]
-    if pixels is None or pixels.ndim != 3 or len(pixels) != n_bands:
-        raise Sim2SkyError(
-            "a FITS image has an unexpected shape",
-            where=path,
-            got=None if pixels is None else pixels.shape,
-            expected=f"({n_bands}, y, x)",
-        )
-    pixels = pixels.astype(np.float64)
-    if not np.isfinite(pixels).all():
-        raise Sim2SkyError("a FITS image holds NaN or infinity", where=path)
-    return pixels
 
 
 def _central_square(pixels: np.ndarray, fraction: float) -> np.ndarray:

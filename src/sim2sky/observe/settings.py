@@ -234,11 +234,64 @@ class LabelRules(Settings):
     )
 
 
-class ObserveImagesSettings(Settings):
-    """How a folder of real images becomes stamps."""
+class FitsSettings(Settings):
+    """How a survey's FITS images are read; of pictures only bands and pattern count."""
 
     bands: list[str] = Field(min_length=1, description="Names of the image's channels, in order.")
     pattern: str = Field("*", description="Which files of the folder, as a glob.")
+    band_suffixes: list[str] | None = Field(
+        None,
+        description="Ends of the file names, before .fits, of each band's own file, such as "
+        "[-g, -r, -i]; null: all bands are in one file.",
+    )
+    image_hdu: int | str | None = Field(
+        None, description="Number or name of the HDU of the image; null: the first that holds one."
+    )
+    mask_hdu: int | str | None = Field(None, description="HDU of the mask, if there is one.")
+    mask_suffix: str | None = Field(
+        None, description="End of the name of the mask's own file, if there is one."
+    )
+    mask_bits: int | None = Field(
+        None, ge=1, description="Bits of the mask that make a pixel bad; null: any."
+    )
+    weight_hdu: int | str | None = Field(
+        None, description="HDU of the weights (inverse variances), if there are any; 0 is bad."
+    )
+    weight_suffix: str | None = Field(
+        None, description="End of the name of the weights' own file, if there is one."
+    )
+    nano_jansky_per_unit: float | None = Field(
+        None,
+        gt=0,
+        description="nJy in one unit of a FITS pixel; null: by the zero point, else by the unit "
+        "in the header, else 1.",
+    )
+    zero_point_mag_ab: list[float] | None = Field(
+        None, description="AB magnitude of one unit of a pixel, by band; null: see above."
+    )
+    zero_point_keyword: str | None = Field(
+        None, description="Keyword of the header that holds it, such as MAGZERO."
+    )
+
+    @model_validator(mode="after")
+    def _bands_have_their_files(self) -> "FitsSettings":
+        for name in ("band_suffixes", "zero_point_mag_ab"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.bands):
+                raise ValueError(f"{name} needs one value for each of {len(self.bands)} bands")
+        fluxes = (self.nano_jansky_per_unit, self.zero_point_mag_ab, self.zero_point_keyword)
+        if sum(value is not None for value in fluxes) > 1:
+            raise ValueError(
+                "give one of nano_jansky_per_unit, zero_point_mag_ab and zero_point_keyword"
+            )
+        if PurePath(self.pattern).is_absolute():
+            raise ValueError("pattern must be relative to the folder of images")
+        return self
+
+
+class ObserveImagesSettings(FitsSettings):
+    """How a folder of real images becomes stamps."""
+
     image_pixels: int = Field(75, ge=8, description="Side of a stamp; images are resized to it.")
     crop_fraction: float = Field(
         1.0, gt=0, le=1, description="Central part of the image's side that is kept."
@@ -246,8 +299,12 @@ class ObserveImagesSettings(Settings):
     pixel_scale_arcsec: float | None = Field(
         None, gt=0, description="Side of a stamp's pixel, null where it differs by image."
     )
-    nano_jansky_per_unit: float = Field(
-        1.0, gt=0, description="nJy in one unit of a FITS pixel; not for 8-bit images."
+    max_bad_fraction: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Largest part of a FITS image that may be bad (NaN, masked, without weight) "
+        "and is filled from its surroundings; an image with more is flagged.",
     )
     noise_sigma: list[float] | None = Field(
         None, description="Background rms per band in the stamps' units; null: measured."
@@ -262,6 +319,4 @@ class ObserveImagesSettings(Settings):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.bands):
                 raise ValueError(f"{name} needs one value for each of {len(self.bands)} bands")
-        if PurePath(self.pattern).is_absolute():
-            raise ValueError("pattern must be relative to the folder of images")
         return self

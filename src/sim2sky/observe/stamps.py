@@ -25,6 +25,7 @@ COLUMN_TYPES = {
     "noise_sigma": "f4",
     "scale_arcsec_per_kpc": "f8",
 }
+PLACE_COLUMNS = ("ra_deg", "dec_deg")  # of images of the sky; mocks lie nowhere
 ATTRIBUTES = ("bands", "pixel_scale_arcsec", "units", "psf_fwhm_arcsec", "survey", "noise")
 
 
@@ -37,7 +38,8 @@ class Stamps:
     columns : dict of numpy.ndarray
         galaxy_id, stage (str), system_id, view, label, redshift, flag,
         scale_arcsec_per_kpc, all (N,), and noise_sigma (N,C), the background
-        rms in the images' units, also where no noise was added.
+        rms in the images' units, also where no noise was added; for images of
+        the sky also ra_deg and dec_deg (N,).
     attributes : dict
         bands, pixel_scale_arcsec (NaN where it differs by image), units
         (``"nJy"`` per pixel or ``"8bit"``), psf_fwhm_arcsec (C,), survey, noise.
@@ -75,6 +77,9 @@ def write_stamps(path: str | Path, stamps: Stamps, provenance: dict[str, str]) -
             file.create_dataset(name, data=text, dtype=h5py.string_dtype())
         for name, kind in COLUMN_TYPES.items():
             file[name] = stamps.columns[name].astype(kind)
+        for name in PLACE_COLUMNS:
+            if name in stamps.columns:
+                file[name] = stamps.columns[name].astype("f8")
         if len(stamps.nuisance.columns):
             file["nuisance"] = stamps.nuisance.to_numpy(dtype="f8")
             file["nuisance"].attrs["names"] = list(stamps.nuisance.columns)
@@ -111,6 +116,7 @@ def read_stamps(path: str | Path, *, images: bool = True) -> Stamps:
             )
         columns = {name: hdf5_dataset(file, name).asstr()[:].astype(str) for name in TEXT_COLUMNS}
         columns |= {name: hdf5_dataset(file, name)[:] for name in COLUMN_TYPES}
+        columns |= {name: file[name][:] for name in PLACE_COLUMNS if name in file}
         attributes = {name: file.attrs[name] for name in ATTRIBUTES}
         attributes["bands"] = [str(band) for band in attributes["bands"]]
         nuisance = pd.DataFrame(index=pd.RangeIndex(len(columns["galaxy_id"])))

@@ -138,6 +138,20 @@ def plot_regret(
     _write(lambda: regret_figure(table), output, parsed)
 
 
+def plot_realism(
+    table: Annotated[Path, typer.Option(help="realism.parquet of an experiment")],
+    values: Annotated[Path, typer.Option(help="realism_values.parquet of the same experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot mocks beside a survey's images in shape, size, colour and sky noise."""
+    from sim2sky.plot.realism import read_comparison, realism_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    comparison = read_comparison(table, values)
+    _write(lambda: realism_figure(comparison), output, parsed)
+
+
 def plot_mosaic(
     dataset: Annotated[Path, typer.Option(help="dataset.h5 of a domain")],
     output: Output,

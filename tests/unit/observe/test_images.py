@@ -69,8 +69,8 @@ def test_channels_orientation_and_area_average(folder):
 
 
 def test_crop_keeps_the_centre(folder):
-    image = read_image(folder / "0.png", settings_with(crop_fraction=0.5))
-    whole = read_image(folder / "0.png", settings_with(image_pixels=16))
+    image = read_image(folder / "0.png", settings_with(crop_fraction=0.5)).pixels
+    whole = read_image(folder / "0.png", settings_with(image_pixels=16)).pixels
     assert np.array_equal(image, whole[:, 4:12, 4:12])
 
 
@@ -189,6 +189,6 @@ def test_a_real_fits_cutout_is_read():
     (path,) = (
         path for path in (DATA / "fits-examples").rglob("*.fits*") if fits.getdata(path).ndim == 3
     )
-    image = read_image(path, settings_with(bands=["g", "r", "z"], image_pixels=81))
+    image = read_image(path, settings_with(bands=["g", "r", "z"], image_pixels=81)).pixels
     cube = fits.getdata(path)
     assert image.sum(axis=(1, 2)) == pytest.approx(cube.sum(axis=(1, 2)), rel=1e-4)

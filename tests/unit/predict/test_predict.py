@@ -11,8 +11,11 @@ from PIL import Image
 
 from sim2sky.build.normalisation import Normalisation
 from sim2sky.errors import Sim2SkyError
+from sim2sky.predict.block import ImageFlag
 from sim2sky.predict.catalogue import predict_catalogue
-from sim2sky.predict.images import ImageFlag, image_blocks, read_pixels
+from sim2sky.predict.folder import read_pixels
+from sim2sky.predict.images import open_images
+from sim2sky.predict.settings import PredictSettings
 from sim2sky.provenance import stamp
 from sim2sky.train.model_file import Model, load_model, save_model
 from sim2sky.train.networks import build_network
@@ -77,13 +80,15 @@ def write_stamps(path, images, bands=("sdss_i", "sdss_r", "sdss_g"), units="8bit
 
 
 def test_pictures_are_classified_as_the_model_would(model_path, folder, pixels, tmp_path):
-    predict_catalogue([model_path], folder, tmp_path / "c.parquet", block_size=4)
+    predict_catalogue(
+        [model_path], folder, tmp_path / "c.parquet", settings=PredictSettings(block_size=4)
+    )
     table = pd.read_parquet(tmp_path / "c.parquet")
     model = load_model(model_path)
     expected = model.predict(pixels.astype(np.float32), "target")[0]
     assert list(table) == [
-        *("galaxy_id", "view", "probability_non-merger", "probability_merger"),
-        *("predicted", "flag"),
+        *("galaxy_id", "view", "system_id", "ra_deg", "dec_deg"),
+        *("probability_non-merger", "probability_merger", "predicted", "flag"),
     ]
     assert table["galaxy_id"].tolist() == [f"g{number}" for number in range(6)]
     np.testing.assert_allclose(table["probability_merger"], expected[:, 1], rtol=1e-5)
@@ -93,12 +98,14 @@ def test_pictures_are_classified_as_the_model_would(model_path, folder, pixels, 
 
 
 def test_blocks_change_nothing_and_stay_small(model_path, folder, tmp_path):
-    model = load_model(model_path)
-    assert [len(block.images) for block in image_blocks(folder, model, 4)] == [4, 2]
+    images = open_images(folder, load_model(model_path))
+    assert [len(images.read(start, start + 4).images) for start in (0, 4)] == [4, 2]
     tables = []
     for block_size in (1, 5, 100):
         output = tmp_path / f"{block_size}.parquet"
-        predict_catalogue([model_path], folder, output, block_size=block_size)
+        predict_catalogue(
+            [model_path], folder, output, settings=PredictSettings(block_size=block_size)
+        )
         tables.append(pd.read_parquet(output))
     for table in tables[1:]:
         pd.testing.assert_frame_equal(table, tables[0], rtol=1e-5)
@@ -176,8 +183,8 @@ def test_fits_images_are_flagged_too(folder, pixels, tmp_path):
 
 def test_pictures_and_fits_images_point_the_same_way(folder, pixels, tmp_path):
     fits.writeto(tmp_path / "g0.fits", pixels[0].astype(np.float32))
-    np.testing.assert_array_equal(read_pixels(tmp_path / "g0.fits"), pixels[0])
-    np.testing.assert_array_equal(read_pixels(folder / "g0.png"), pixels[0])
+    np.testing.assert_array_equal(read_pixels(tmp_path / "g0.fits")[0], pixels[0])
+    np.testing.assert_array_equal(read_pixels(folder / "g0.png")[0], pixels[0])
 
 
 def test_fits_header_is_compared(tmp_path, pixels, caplog):
@@ -203,7 +210,9 @@ def test_stamps(model_path, pixels, tmp_path):
     path = write_stamps(tmp_path / "s.h5", images)
     with h5py.File(path, "r+") as file:
         file["flag"][4] = 1 << 9
-    predict_catalogue([model_path], path, tmp_path / "c.parquet", block_size=4)
+    predict_catalogue(
+        [model_path], path, tmp_path / "c.parquet", settings=PredictSettings(block_size=4)
+    )
     table = pd.read_parquet(tmp_path / "c.parquet")
     assert table["galaxy_id"].tolist() == [f"099-{number:06d}" for number in range(6)]
     assert table["view"].tolist() == [0, 1, 0, 1, 0, 1]
@@ -254,8 +263,10 @@ def test_models_of_an_ensemble_must_agree(model_path, folder, tmp_path):
 def test_other_tables(model_path, folder, tmp_path, suffix):
     Image.new("RGB", (SIZE, SIZE)).save(folder / "black.png")
     output = tmp_path / f"c{suffix}"
-    predict_catalogue([model_path], folder, output, block_size=4)
-    predict_catalogue([model_path], folder, tmp_path / "c.parquet", block_size=4)
+    predict_catalogue([model_path], folder, output, settings=PredictSettings(block_size=4))
+    predict_catalogue(
+        [model_path], folder, tmp_path / "c.parquet", settings=PredictSettings(block_size=4)
+    )
     expected = pd.read_parquet(tmp_path / "c.parquet")
     if suffix == ".csv":
         actual = pd.read_csv(output, keep_default_na=True)
@@ -306,7 +317,7 @@ def without_units(tmp_path, pixels):
     [
         (empty_folder, r"empty: no images; expected files named .png"),
         (small_pictures, r"no image could be classified; got 1 images, flags {'wrong_size': 1}"),
-        (fits_folder, r"the model takes images in 8bit; got a FITS image"),
+        (fits_folder, r"1 images, flags {'wrong_kind': 1}; expected 16 x 16 px in .*, pictures"),
         (without_units, "attribute units is missing"),
         (lambda path, _: path / "nothing", "nothing: images not found"),
         (lambda path, _: path / "model.pt", "no folder of images and no HDF5 file"),

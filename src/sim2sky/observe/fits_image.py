@@ -1,0 +1,461 @@
+"""A survey's FITS image in nJy, with what its header and companions say of it."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_scales
+from scipy import ndimage
+
+from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.instrument import flux_njy
+from sim2sky.observe.settings import FitsSettings
+
+FITS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz")
+UNIT_KEYS = ("BUNIT", "IMUNIT")
+# nanomaggies are 22.5 mag each (https://www.sdss.org/dr17/help/glossary/#nanomaggie)
+NANOMAGGY = re.compile(r"n(ano)?mag+(y|ie)s?|nmgy|nmaggies?", re.IGNORECASE)
+FILL_REACH_PX = 3  # a bad pixel farther than this from a good one is filled with the median
+
+
+class WrongBandsError(Sim2SkyError):
+    """An image has other channels than are asked for."""
+
+
+class BadPixelsError(Sim2SkyError):
+    """Too many pixels of an image are of no use."""
+
+
+@dataclass(frozen=True)
+class FitsImage:
+    """An image of C bands on one grid.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (C,y,x) float64 in nJy per pixel, y up; bad pixels are NaN.
+    bad : numpy.ndarray
+        (y,x) bool: not finite, masked or without weight in some band.
+    weight : numpy.ndarray or None
+        (C,y,x) relative weights, inverse variances up to a factor.
+    wcs : astropy.wcs.WCS or None
+        Celestial coordinates, None if the header has none.
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    weight: np.ndarray | None
+    wcs: WCS | None
+
+    @property
+    def pixel_scale_arcsec(self) -> float:
+        """Side of a pixel; NaN without coordinates."""
+        return image_scale_arcsec(self.wcs)
+
+    def sky_position(self, x: float | np.ndarray, y: float | np.ndarray) -> tuple:
+        """Return coordinates of pixels.
+
+        Parameters
+        ----------
+        x, y : float or numpy.ndarray
+            Counted from 0 at the centre of the first pixel.
+
+        Returns
+        -------
+        ra_deg, dec_deg : float or numpy.ndarray
+            ICRS or whatever the header's system is; NaN without coordinates.
+        """
+        if self.wcs is None:
+            return np.full_like(x, np.nan, dtype=float), np.full_like(y, np.nan, dtype=float)
+        return self.wcs.pixel_to_world_values(x, y)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Right ascension and declination of the middle in degrees; NaN unknown."""
+        return image_centre(self.wcs, self.bad.shape)
+
+    def filled(self, max_bad_fraction: float, where: object) -> np.ndarray:
+        """Return the pixels without holes.
+
+        Parameters
+        ----------
+        max_bad_fraction : float
+            Larger parts of bad pixels are refused.
+        where : object
+            Named in the message.
+
+        Returns
+        -------
+        numpy.ndarray
+            (C,y,x); a bad pixel takes the value of the nearest good one, or the
+            median of its band if that is far away.
+
+        Raises
+        ------
+        Sim2SkyError
+            If too many pixels are bad.
+        """
+        fraction = float(self.bad.mean())
+        if fraction > max_bad_fraction or fraction == 1:
+            raise BadPixelsError(
+                "too many bad pixels (NaN, masked or without weight)",
+                where=where,
+                got=f"{fraction:.1%}",
+                expected=f"at most {max_bad_fraction:.1%}",
+            )
+        if fraction == 0:
+            return self.pixels
+        distance, nearest = ndimage.distance_transform_edt(self.bad, return_indices=True)
+        middle = np.median(self.pixels[:, ~self.bad], axis=1)[:, None, None]
+        close = self.pixels[:, nearest[0], nearest[1]]
+        return np.where(distance <= FILL_REACH_PX, close, middle)
+
+
+def read_fits_image(path: str | Path, settings: FitsSettings) -> FitsImage:
+    """Read an image and its mask and weights.
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS file of all bands, or that of the first band if the settings name
+        a suffix for each.
+    settings : FitsSettings
+        Where bands, masks, weights and units are found.
+
+    Returns
+    -------
+    FitsImage
+        In nJy per pixel.
+
+    Raises
+    ------
+    Sim2SkyError
+        If a file cannot be read, has other bands, or no known unit.
+    """
+    path = Path(path)
+    files = band_files(path, settings)
+    planes = [_band_planes(file, len(settings.bands) // len(files), settings) for file in files]
+    shapes = {plane.pixels.shape[1:] for plane in planes}
+    if len(shapes) > 1:
+        raise Sim2SkyError("the bands have different sizes", where=path, got=sorted(shapes))
+    pixels = np.concatenate([plane.pixels for plane in planes])
+    if settings.zero_point_mag_ab is not None:
+        pixels *= flux_njy(np.array(settings.zero_point_mag_ab))[:, None, None]
+    bad = np.any([plane.bad for plane in planes], axis=0)
+    if settings.mask_suffix is not None:
+        bad |= _mask(_companion(path, settings.mask_suffix, settings), 0, bad.shape, settings)
+    weights = [plane.weight for plane in planes if plane.weight is not None]
+    weight = np.concatenate(weights) if weights else None
+    if settings.weight_suffix is not None:
+        file = _companion(path, settings.weight_suffix, settings)
+        weight = _weights(file, None, pixels.shape)
+    if weight is not None:
+        bad |= ~(weight > 0).all(axis=0)
+    pixels[:, bad] = np.nan
+    return FitsImage(pixels, bad, weight, planes[0].wcs)
+
+
+def fits_suffix(path: Path) -> str:
+    """Return the suffix of a FITS file, ``.fits.gz`` in one piece, or nothing.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    str
+        In lower case.
+    """
+    name = path.name.lower()
+    return next((end for end in FITS[::-1] if name.endswith(end)), "")
+
+
+def image_name(path: Path, settings: FitsSettings) -> str:
+    """Return the name of what a file shows: its stem without the suffix of its band.
+
+    Parameters
+    ----------
+    path : Path
+        FITS file of the first band.
+    settings : FitsSettings
+        With suffixes or not.
+
+    Returns
+    -------
+    str
+        The identifier.
+    """
+    stem = path.name[: len(path.name) - len(fits_suffix(path))]
+    return stem.removesuffix(settings.band_suffixes[0]) if settings.band_suffixes else stem
+
+
+def first_band_files(paths: list[Path], settings: FitsSettings) -> list[Path]:
+    """Return those of some files that stand for an image: one for all its bands.
+
+    Parameters
+    ----------
+    paths : list of Path
+        FITS files.
+    settings : FitsSettings
+        With suffixes or not.
+
+    Returns
+    -------
+    list of Path
+        Without companions (masks, weights) and further bands.
+    """
+    stems = {path: path.name[: len(path.name) - len(fits_suffix(path))] for path in paths}
+    companions = [end for end in (settings.mask_suffix, settings.weight_suffix) if end]
+    kept = [path for path in paths if not any(stems[path].endswith(end) for end in companions)]
+    if settings.band_suffixes:
+        kept = [path for path in kept if stems[path].endswith(settings.band_suffixes[0])]
+    return kept
+
+
+def band_files(path: Path, settings: FitsSettings) -> list[Path]:
+    """Return the files of all bands of an image.
+
+    Parameters
+    ----------
+    path : Path
+        That of the first band.
+    settings : FitsSettings
+        With suffixes or not.
+
+    Returns
+    -------
+    list of Path
+        One, or one for each band.
+    """
+    if settings.band_suffixes is None:
+        return [path]
+    return [_companion(path, suffix, settings) for suffix in settings.band_suffixes]
+
+
+@contextmanager
+def open_fits(path: Path) -> Iterator[fits.HDUList]:
+    """Open a FITS file; what is wrong with it shows when its data are read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    astropy.io.fits.HDUList
+        Closed on leaving.
+    """
+    # astropy leaves a file open that it cannot read, and warns before it raises
+    with (
+        warnings.catch_warnings(action="ignore", category=AstropyWarning),
+        path.open("rb") as file,
+        fits.open(file) as hdus,
+    ):
+        yield hdus
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """What one file holds: pixels and weights (C,y,x), bad pixels (y,x), coordinates."""
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    weight: np.ndarray | None
+    wcs: WCS | None
+
+
+def _band_planes(path: Path, n_bands: int, settings: FitsSettings) -> _Planes:
+    """Read one file."""
+    pixels, header = read_plane(path, settings.image_hdu)
+    pixels = pixels[None] if pixels.ndim == 2 else pixels
+    if pixels.ndim != 3 or len(pixels) != n_bands:
+        raise WrongBandsError(
+            "a FITS image has an unexpected shape",
+            where=path,
+            got=pixels.shape,
+            expected=f"({n_bands}, y, x)",
+        )
+    wcs = celestial_wcs(header)
+    pixels = pixels * _njy_per_unit(header, wcs, path, settings)
+    bad = ~np.isfinite(pixels).all(axis=0)
+    weight = None
+    if settings.mask_hdu is not None:
+        bad |= _mask(path, settings.mask_hdu, bad.shape, settings)
+    if settings.weight_hdu is not None:
+        weight = _weights(path, settings.weight_hdu, pixels.shape)
+    return _Planes(pixels, bad, weight, wcs)
+
+
+def read_plane(path: Path, hdu: int | str | None) -> tuple[np.ndarray, fits.Header]:
+    """Return the image of a HDU and its header.
+
+    Parameters
+    ----------
+    path : Path
+        FITS file.
+    hdu : int or str or None
+        Number or name; None is the first that holds an image.
+
+    Returns
+    -------
+    pixels : numpy.ndarray
+        float64, two or three axes.
+    header : astropy.io.fits.Header
+        Of the same HDU.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the file is damaged or has no such image.
+    """
+    try:
+        with open_fits(path) as hdus:
+            if hdu is None:
+                found = next(
+                    (h for h in hdus if h.is_image and h.header.get("NAXIS", 0) > 1), None
+                )
+            else:
+                found = hdus[hdu] if hdu in hdus or isinstance(hdu, int) else None
+            if found is None or not found.is_image or found.data is None:
+                raise ValueError("no image" if hdu is None else f"no image in HDU {hdu}")
+            return np.array(found.data, dtype=np.float64), found.header.copy()
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise Sim2SkyError("not a readable FITS file", where=path, got=error or None) from error
+
+
+def _mask(path: Path, hdu: int | str, shape: tuple, settings: FitsSettings) -> np.ndarray:
+    """Return which pixels (y,x) a mask calls bad."""
+    bits = read_plane(path, hdu)[0].astype(np.int64)
+    if settings.mask_bits is not None:
+        bits &= settings.mask_bits
+    bad = bits != 0
+    bad = bad.any(axis=0) if bad.ndim == 3 else bad
+    if bad.shape != shape:
+        raise Sim2SkyError(
+            "mask and image differ in size", where=path, got=bad.shape, expected=shape
+        )
+    return bad
+
+
+def _weights(path: Path, hdu: int | str | None, shape: tuple) -> np.ndarray:
+    """Return weights (C,y,x), NaN as 0."""
+    weight = np.nan_to_num(read_plane(path, hdu)[0], posinf=0.0, neginf=0.0)
+    if weight.shape not in (shape, shape[1:]):
+        raise Sim2SkyError(
+            "weights and image differ in size", where=path, got=weight.shape, expected=shape
+        )
+    return np.broadcast_to(weight, shape)
+
+
+def _companion(path: Path, suffix: str, settings: FitsSettings) -> Path:
+    """Return the file beside another with another ending of its stem."""
+    return path.with_name(
+        image_name(path, settings) + suffix + path.name[-len(fits_suffix(path)) :]
+    )
+
+
+def celestial_wcs(header: fits.Header) -> WCS | None:
+    """Return the celestial coordinates of a header.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of an image.
+
+    Returns
+    -------
+    astropy.wcs.WCS or None
+        Of two axes; None if there are none or they are wrong.
+    """
+    with warnings.catch_warnings(action="ignore"):  # old headers are full of harmless oddities
+        try:
+            wcs = WCS(header).celestial
+        except Exception:  # a header may be wrong in any way; the image is still one
+            return None
+    return wcs if wcs.has_celestial else None
+
+
+def image_scale_arcsec(wcs: WCS | None) -> float:
+    """Return the side of a pixel.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS or None
+        Celestial coordinates.
+
+    Returns
+    -------
+    float
+        arcsec; NaN without coordinates.
+    """
+    if wcs is None:
+        return np.nan
+    return float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs)))) * 3600
+
+
+def image_centre(wcs: WCS | None, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return where the middle of an image is.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS or None
+        Celestial coordinates.
+    shape : tuple of int
+        (..., y, x).
+
+    Returns
+    -------
+    ra_deg, dec_deg : float
+        NaN without coordinates.
+    """
+    if wcs is None:
+        return np.nan, np.nan
+    ra, dec = wcs.pixel_to_world_values((shape[-1] - 1) / 2, (shape[-2] - 1) / 2)
+    return float(ra), float(dec)
+
+
+def _njy_per_unit(
+    header: fits.Header, wcs: WCS | None, path: Path, settings: FitsSettings
+) -> float:
+    """Return what to multiply pixels by; zero points of bands come later."""
+    if settings.zero_point_mag_ab is not None:
+        return 1.0
+    if settings.nano_jansky_per_unit is not None:
+        return settings.nano_jansky_per_unit
+    if settings.zero_point_keyword is not None:
+        if settings.zero_point_keyword not in header:
+            raise Sim2SkyError(
+                "the header lacks the zero point", where=path, expected=settings.zero_point_keyword
+            )
+        return float(flux_njy(float(header[settings.zero_point_keyword])))
+    text = next((str(header[key]).strip() for key in UNIT_KEYS if key in header), "")
+    if text == "":
+        return 1.0
+    if NANOMAGGY.fullmatch(text):
+        return float(flux_njy(22.5))
+    try:
+        unit = units.Unit(text)
+        if unit.is_equivalent(units.nJy):
+            return float(unit.to(units.nJy))
+        if unit.is_equivalent(units.nJy / units.sr) and wcs is not None:
+            area = np.prod(proj_plane_pixel_scales(wcs)) * units.deg**2
+            return float((unit * area).to(units.nJy))
+    except ValueError:
+        pass
+    raise Sim2SkyError(
+        "the image is not in a known unit of flux",
+        where=path,
+        got=text,
+        fix="set zero_point_mag_ab, zero_point_keyword or nano_jansky_per_unit",
+    )
