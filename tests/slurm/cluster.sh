@@ -4,6 +4,8 @@
 #   cluster.sh up                 munged, slurmctld and three slurmd: node1, node2, gpu1
 #   cluster.sh up --accounting    the same with slurmdbd on a MariaDB of its own
 #   cluster.sh status             nodes, and how memory limits are enforced; 1 when it is down
+#   cluster.sh kill NAME          SIGKILL for a daemon: slurmctld, slurmd.node1, ...
+#   cluster.sh repair             start the daemons that are dead, make every node usable again
 #   cluster.sh down               stop by pid, remove every file that `up` made
 #
 # `up` installs the Debian packages that are missing and returns once every node is idle.
@@ -123,6 +125,8 @@ write_config() {
     # a finished job must stay in squeue for longer than the longest gap between two polls of
     # Snakemake (180 s), else its end is never seen; tests also look back at a whole run
     printf '%s\n' MinJobAge=3600
+    # a node whose slurmd does not answer for this long is down
+    printf '%s\n' SlurmdTimeout=60
     # start a submitted job at once, and do not wait 30 s for one that ignores SIGTERM
     printf '%s\n' SchedulerParameters=batch_sched_delay=0,sched_min_interval=0 KillWait=5
     write_memory_config "$memory"
@@ -186,8 +190,18 @@ start_accounting() {
   sacctmgr -i add user root Account=astro >/dev/null
 }
 
+# Those daemons of Slurm that do not run.
+start_slurm() {
+  local node
+  living slurmctld >/dev/null || slurmctld || fail "slurmctld did not start"
+  for node in "${NODES[@]}"; do
+    mkdir -p "$STATE/slurmd/$node"
+    living "slurmd.$node" >/dev/null || slurmd -N "$node" || fail "slurmd of $node did not start"
+  done
+}
+
 up() {
-  local accounting=$1 memory=${CLUSTER_MEMORY:-} node
+  local accounting=$1 memory=${CLUSTER_MEMORY:-}
   ours || { say "$CONF/slurm.conf exists and is not ours: this machine has its own Slurm"; exit 1; }
   if running && nodes_are idle,mixed,allocated && [[ $(accounting) == "$accounting" ]]; then
     status
@@ -208,11 +222,7 @@ up() {
   write_config "$memory"
   start_munged
   [[ $accounting == yes ]] && start_accounting
-  slurmctld || fail "slurmctld did not start"
-  for node in "${NODES[@]}"; do
-    mkdir -p "$STATE/slurmd/$node"
-    slurmd -N "$node" || fail "slurmd of $node did not start"
-  done
+  start_slurm
   await "$LAUNCH_SECONDS" nodes_are idle || fail "not every node is idle after $LAUNCH_SECONDS s"
   status
 }
@@ -225,6 +235,22 @@ status() {
       "a job that allocates and frees within a second gets away with it" ;;
   esac
   sinfo --Node --format='%8N %8P %6t %4c %8m %G'
+}
+
+kill_daemon() {
+  local pid
+  pid=$(living "$1") || fail "$1 does not run"
+  kill -KILL "$pid"
+  await 5 not_living "$1"
+}
+
+repair() {
+  [[ -d $STATE ]] || { say "down"; exit 1; }
+  start_slurm
+  await "$LAUNCH_SECONDS" sinfo || fail "slurmctld does not answer"
+  # a node that was set down by hand stays so until it is resumed by hand
+  scontrol update "nodename=$(IFS=,; printf '%s' "${NODES[*]}")" state=resume &>/dev/null || true
+  await "$LAUNCH_SECONDS" nodes_are idle,mixed,allocated || fail "not every node is usable"
 }
 
 stop() {
@@ -269,8 +295,10 @@ case "${1:-} ${2:-}" in
   "up --accounting") up yes ;;
   "down ") down ;;
   "status ") status ;;
+  "repair ") repair ;;
+  kill\ ?*) kill_daemon "$2" ;;
   *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

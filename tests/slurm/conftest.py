@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+import toy
+from checksums import checksums
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+CLUSTER = Path(__file__).parent / "cluster.sh"
 FIELDS = "--Format=JobID:|,Comment:|,State:|,MinMemory:|,Partition:|,tres-per-job:"
 
 
@@ -93,7 +98,7 @@ class Running:
         deadline = time.monotonic() + seconds
         while not (result := found()):
             assert time.monotonic() < deadline, f"nothing in {seconds} s\n{self.log.read_text()}"
-            time.sleep(0.5)
+            time.sleep(0.1)
         return result
 
     def finish(self, seconds: float = 3000) -> Finished:
@@ -108,7 +113,8 @@ class Project:
         self.folder = folder
         self._calls: list[Running] = []
 
-    def start(self, *words: str) -> Running:
+    def start(self, *words: str, before: tuple[str, ...] = ()) -> Running:
+        """Start snakemake, by the command `before` if there is one."""
         log = self.folder.parent / f"{self.folder.name}_{len(self._calls)}.log"
         # jobs inherit this: they find `snakemake` and `sim2sky` of the environment under test,
         # and import the copy's own source, whatever happens to the repository meanwhile
@@ -120,7 +126,7 @@ class Project:
         }
         with log.open("w") as stream:
             process = subprocess.Popen(
-                [BIN / "snakemake", *words],
+                [*before, BIN / "snakemake", *words],
                 cwd=self.folder,
                 env=environment,
                 stdout=stream,
@@ -143,22 +149,8 @@ class Project:
                 subprocess.run(["scancel", job.job_id], check=False, capture_output=True)
 
 
-@pytest.fixture
-def faults(tmp_path) -> Iterator[Project]:
-    """A small workflow whose jobs go wrong on request."""
-    folder = tmp_path / "project"
-    shutil.copytree(ROOT / "profiles", folder / "profiles")
-    (folder / "slurm").symlink_to("profiles/slurm")
-    shutil.copy(Path(__file__).parent / "faults.smk", folder / "Snakefile")
-    project = Project(folder)
-    yield project
-    project.stop()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Iterator[Project]:
-    """A copy of this repository without results and environment."""
-    folder = tmp_path_factory.mktemp("slurm") / "project"
+def copy_repository(folder: Path) -> None:
+    """Copy what git knows or would add, so that no result or environment comes along."""
     names = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -170,6 +162,55 @@ def project(tmp_path_factory) -> Iterator[Project]:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Iterator[Project]:
+    """A copy of this repository without results and environment."""
+    folder = tmp_path_factory.mktemp("slurm") / "project"
+    copy_repository(folder)
     project = Project(folder)
     yield project
     project.stop()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """A copy of this repository with the datasets of a toy experiment, ready to train."""
+    folder = tmp_path_factory.mktemp("faults") / "prepared"
+    copy_repository(folder)
+    toy.write_toy(folder, epochs=30)
+    made = Project(folder).snakemake(toy.AUDIT, *toy.CONFIG, "--cores", "2")
+    assert made.returncode == 0, made.output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(prepared, tmp_path_factory) -> dict[str, str]:
+    """Checksums of the toy's results by a run in which nothing went wrong."""
+    project = Project(tmp_path_factory.mktemp("undisturbed") / "project")
+    shutil.copytree(prepared, project.folder, symlinks=True)
+    made = project.snakemake(toy.MODEL, *toy.CONFIG, "--cores", "1")
+    assert made.returncode == 0, made.output
+    return checksums(project.folder / "results")
+
+
+@pytest.fixture
+def faults(prepared, tmp_path) -> Iterator[Project]:
+    """A copy of the prepared toy experiment, for one thing to go wrong in."""
+    folder = tmp_path / "project"
+    shutil.copytree(prepared, folder, symlinks=True)
+    project = Project(folder)
+    yield project
+    project.stop()
+
+
+@pytest.fixture
+def daemons() -> Iterator[Callable[[str, str], None]]:
+    """Return what kills or starts a daemon of the cluster, all of which run again at the end."""
+
+    def act(what: str, name: str = "") -> None:
+        subprocess.run([CLUSTER, what, *filter(None, [name])], check=True, capture_output=True)
+
+    yield act
+    act("repair")

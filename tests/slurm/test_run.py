@@ -1,15 +1,9 @@
 """The whole workflow on config/test as Slurm jobs, against the same on this machine."""
 
-import hashlib
-import json
 import shutil
-from pathlib import Path
 
-import h5py
-import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
+from checksums import READERS, checksums
 
 pytestmark = pytest.mark.slurm
 
@@ -37,43 +31,6 @@ def on_slurm(project, local):
     run = project.snakemake(*CALL, *SLURM)
     assert run.returncode == 0, run.output
     return run
-
-
-def hdf5_content(path: Path) -> dict:
-    content = {}
-
-    def visit(name, item):
-        content[name] = {k: np.asarray(v).tolist() for k, v in item.attrs.items()}
-        if isinstance(item, h5py.Dataset):
-            is_text = h5py.check_string_dtype(item.dtype)
-            content[name]["values"] = item.asstr()[()].tolist() if is_text else item[()].tobytes()
-
-    with h5py.File(path) as file:
-        visit("/", file)
-        file.visititems(visit)
-    return content
-
-
-READERS = {
-    ".h5": hdf5_content,
-    ".hdf5": hdf5_content,
-    ".parquet": lambda path: pd.read_parquet(path).to_csv(),
-    ".json": lambda path: json.loads(path.read_text()),
-    # how long an epoch took is not a result
-    ".csv": lambda path: pd.read_csv(path).drop(columns="seconds", errors="ignore").to_csv(),
-    ".png": lambda path: np.asarray(Image.open(path)).tobytes(),
-}
-
-
-def checksums(results: Path) -> dict[str, str]:
-    """Return a digest of the content of each result: the numbers, tables and pixels."""
-    return {
-        str(path.relative_to(results)): hashlib.sha256(
-            repr(READERS[path.suffix](path)).encode()
-        ).hexdigest()
-        for path in sorted(results.rglob("*"))
-        if path.suffix in READERS and path.relative_to(results).parts[0] not in {"logs"}
-    }
 
 
 def test_results_are_the_same_as_on_this_machine(project, local, on_slurm):

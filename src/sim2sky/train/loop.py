@@ -24,10 +24,12 @@ from sim2sky.train.networks import build_network
 from sim2sky.train.optimisation import (
     class_weights_of,
     deterministic,
+    forward_precision,
     learning_rate_schedule,
     warmup_factor,
 )
 from sim2sky.train.progress import progress_reported
+from sim2sky.train.residence import on_device
 from sim2sky.train.selection import criteria_of_epoch, selection_score
 from sim2sky.train.settings import TrainSettings
 from sim2sky.train.transfer import adopt_weights, parameter_groups
@@ -89,6 +91,8 @@ def train_network(
             settings.network, len(data.bands), len(data.classes), data.image_size
         ).to(device)
         taken_over = set() if initial_weights is None else adopt_weights(network, initial_weights)
+        digest = training_digest(data, settings, seed, device, network)
+        data = on_device(data, device)
         n_unlabelled = 0 if data.unlabelled is None else len(data.unlabelled)
         losses = build_losses(
             method.losses, network.latent_size, len(data.classes), n_unlabelled
@@ -117,7 +121,6 @@ def train_network(
         }
 
         # 2. go on from a checkpoint of the same training
-        digest = training_digest(data, settings, seed, device, network)
         if load_checkpoint(checkpoint_path, parts, digest):
             log.info("going on from epoch %d, step %d", progress.epoch, progress.step)
 
@@ -148,7 +151,9 @@ def train_network(
                         # one pass for both domains: BatchNorm takes its statistics from the mix
                         other_images, _, other_index = batches[other_domain].next()
                         images = torch.cat([images, other_images])
-                    latent, logits = network(images)
+                    with forward_precision(device, settings):
+                        latent, logits = network(images)
+                    latent, logits = latent.float(), logits.float()
 
                     loss_class = cross_entropy(logits[:n_labelled], label, class_weights)
                     epochs_done = progress.epoch + progress.step / n_steps

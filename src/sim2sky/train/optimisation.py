@@ -1,4 +1,4 @@
-"""What steers the optimiser: its schedule and the weights of classes and losses."""
+"""What steers the optimiser: precision, its schedule, the weights of classes and losses."""
 
 import os
 from collections.abc import Iterator
@@ -34,6 +34,28 @@ def deterministic(num_threads: int) -> Iterator[None]:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1], warn_only=before[2])
         torch.utils.deterministic.fill_uninitialized_memory = before[3]
+
+
+def forward_precision(device: torch.device, settings: TrainSettings) -> torch.autocast:
+    """Return the context in which the network is applied to a training batch.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the network lies.
+    settings : TrainSettings
+        ``precision``.
+
+    Returns
+    -------
+    torch.autocast
+        With bfloat16, convolutions and matrix products have 8 bits of mantissa and the
+        range of float32, so that gradients need no scaling. Weights, losses and
+        everything that is evaluated stay in float32.
+    """
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=settings.precision == "bfloat16"
+    )
 
 
 def learning_rate_schedule(

@@ -9,7 +9,7 @@ import torch
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import atomic_path, read_json
-from sim2sky.provenance import stamp
+from sim2sky.provenance import RUN, stamp
 from sim2sky.settings import parse_settings
 from sim2sky.train.batchnorm import batchnorm_statistics
 from sim2sky.train.data import read_training_data
@@ -192,4 +192,7 @@ def choose_device(name: str) -> torch.device:
             got=f"torch {torch.__version__}",
             fix="use --device auto, or a CUDA build of torch on a machine with a GPU",
         )
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    if available and name != "cpu":
+        RUN.device = torch.cuda.get_device_name()
+        return torch.device("cuda")
+    return torch.device("cpu")

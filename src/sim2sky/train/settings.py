@@ -256,6 +256,11 @@ class TrainSettings(Settings):
         description="If the loss is no longer a number: fail, or end the training with the last "
         "sound epoch, as trials of a tuning do.",
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Numbers with which the network is applied to training batches: bfloat16 is "
+        "faster on GPUs with tensor cores and slower on most CPUs.",
+    )
     num_threads: int = Field(
         1, ge=1, description="CPU threads; another number changes results in the last digits."
     )

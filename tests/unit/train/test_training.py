@@ -206,6 +206,24 @@ def test_resumed_training_ends_with_the_same_weights(
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
+def test_killed_twenty_times_at_random_batches(pair, tmp_path, monkeypatch):
+    """Half of the deaths are sudden and lose the epoch, half are announced and lose nothing."""
+    settings = {"method": "mmd", "epochs": 20}
+    expected = train(pair, tmp_path / "whole", **settings)
+    random = np.random.default_rng(5)
+    for death in range(20):
+        with monkeypatch.context() as patch:
+            # 10 batches an epoch, of both domains
+            interrupt(patch, int(random.integers(1, 17)), (killed, sigterm)[death % 2])
+            with pytest.raises((KilledError, SystemExit)):
+                train(pair, tmp_path, **settings)
+    assert torch.load(tmp_path / "checkpoint.pt")["parts"]["progress"]["epoch"] > 5
+    assert same_weights(train(pair, tmp_path, **settings), expected)
+    histories = [pd.read_csv(folder / "history.csv") for folder in (tmp_path / "whole", tmp_path)]
+    histories = [history.drop(columns="seconds") for history in histories]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
 @pytest.mark.parametrize("method", ["dann_scheduled", "sidda", "dance", "augmentation"])
 def test_all_else_goes_on_too(pair, tmp_path, monkeypatch, method):
     """A discriminator, its dropout and schedule; automatic weights; a memory; random changes."""
