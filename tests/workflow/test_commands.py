@@ -38,6 +38,17 @@ def test_other_configurations_replace_the_quickstart(project, config):
     assert "train_model" in rules
 
 
+def test_realism_is_planned_where_it_is_asked_for(project):
+    assert not {"compare_realism", "plot_realism"} & project.planned_rules()
+    rules = project.planned_rules("results/experiments/noise/realism.png")
+    assert {"compare_realism", "plot_realism", "measure_shapes"} <= rules
+    assert not rules & {"train_model", "figures"}
+    (project.folder / "images").mkdir(exist_ok=True)
+    (project.folder / "labels.csv").touch()
+    rules = project.planned_rules("--configfile", "config/survey_images.yaml")
+    assert {"compare_realism", "plot_realism"} <= rules
+
+
 def test_tuning_is_planned_where_it_is_asked_for(project, tuned):
     words = tuned(project)
     stage = {"train_trial", "score_trial", "choose_trial", "evaluate_trial", "measure_regret"}

@@ -117,7 +117,7 @@ def test_bad_tables_are_named(compared, tmp_path):
     table, values = compared()
     with pytest.raises(Sim2SkyError, match=r"absent.parquet: file not found"):
         read_comparison(tmp_path / "absent.parquet", values)
-    with pytest.raises(Sim2SkyError, match="column label.* is missing"):
+    with pytest.raises(Sim2SkyError, match="column quantity, label.* is missing"):
         read_comparison(values, values)
     content = pd.read_parquet(table)
     content.attrs = {}
