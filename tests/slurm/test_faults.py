@@ -4,7 +4,6 @@ A network is trained by the real workflow, long enough for a fault to hit it. Ea
 gives the same command again at most once, and does nothing else to mend what is broken.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -290,23 +289,3 @@ def test_outputs_that_show_late_are_waited_for(faults, undisturbed):
     finally:
         mirror.done.set()
         mirror.join()
-
-
-def test_several_seeds_in_one_job(faults):
-    """Seeds share a job, and with it a GPU; the results are those of a job for each."""
-    both = [toy.MODEL, toy.MODEL.replace("/0/", "/1/")]
-    alone = faults.snakemake(*both, *toy.CONFIG, "--cores", "2")
-    assert alone.returncode == 0, alone.output
-    expected = checksums(faults.folder / "results")
-    shutil.rmtree(faults.folder / "results/experiments/toy/models")
-    run = faults.snakemake(
-        *both,
-        *toy.CONFIG,
-        *("--profile", "slurm", "--groups", "train_model=train", "--group-components", "train=2"),
-    )
-    assert run.returncode == 0, run.output
-    assert checksums(faults.folder / "results") == expected
-    (job,) = run.jobs()
-    assert job.state == "COMPLETED"
-    record = faults.folder / Path(toy.MODEL).with_name(".provenance") / "model.pt.json"
-    assert json.loads(record.read_text())["slurm_job_id"] == job.job_id
