@@ -13,6 +13,7 @@ from sim2sky import __version__
 from sim2sky.baseline import command as baseline
 from sim2sky.build import command as build
 from sim2sky.calibrate import command as calibrate
+from sim2sky.detect import command as detect
 from sim2sky.embed import command as embed
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import command as evaluate
@@ -47,6 +48,7 @@ for command in (
     retrieve.retrieve,
     select.select,
     project.project,
+    detect.detect,
     observe.observe,
     observe.observe_images,
     build.build,

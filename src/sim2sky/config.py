@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from sim2sky.baseline.settings import BASELINES, BaselineName
 from sim2sky.build.settings import BuildSettings
 from sim2sky.calibrate.settings import CalibrateSettings
+from sim2sky.detect.settings import DetectSettings
 from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.explain.settings import ExplainSettings
@@ -71,6 +72,13 @@ class ImagesConfig(Settings):
     settings: ObserveImagesSettings = Field(description="how the images are read")
 
 
+class FramesConfig(Settings):
+    """A folder of whole survey frames, in which galaxies are yet to be found."""
+
+    path: Path = Field(description="folder of FITS frames")
+    settings: DetectSettings = Field(description="how objects are found and cut out")
+
+
 class PublishedConfig(Settings):
     """A published dataset on the user's disk."""
 
@@ -79,12 +87,18 @@ class PublishedConfig(Settings):
 
 
 class DomainConfig(Settings):
-    """A sample seen by a survey, real images, a published dataset, or another domain's stamps."""
+    """A sample seen by a survey, real images, frames, a published dataset, or another's stamps."""
 
     sample: str | None = Field(None, description="name of a sample")
     survey: str | None = Field(None, description="name under config/surveys, or a YAML path")
     observe: ObserveSettings = Field(ObserveSettings(), description="how the survey observes")
+    sky_of: str | None = Field(
+        None,
+        description="name of a domain of frames on whose patches of sky the mocks are laid, in "
+        "place of drawn noise",
+    )
     images: ImagesConfig | None = Field(None, description="real images in place of mocks")
+    frames: FramesConfig | None = Field(None, description="whole frames in place of images")
     published: PublishedConfig | None = Field(
         None, description="a dataset that others published; it has no stamps, nor 'build' settings"
     )
@@ -97,12 +111,16 @@ class DomainConfig(Settings):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if [self.sample, self.images, self.published, self.stamps_of].count(None) != 3:
+        origins = [self.sample, self.images, self.frames, self.published, self.stamps_of]
+        if origins.count(None) != 4:
             raise ValueError(
-                "name either a 'sample' with its 'survey', 'images', 'published' or 'stamps_of'"
+                "name either a 'sample' with its 'survey', 'images', 'frames', 'published' or "
+                "'stamps_of'"
             )
         if self.sample is not None and self.survey is None:
             raise ValueError("a domain of mocks needs a 'survey'")
+        if self.sample is None and self.sky_of is not None:
+            raise ValueError("'sky_of' is for a domain of mocks")
         return self
 
 
@@ -211,6 +229,14 @@ class Config(Settings):
         for name, domain in self.domains.items():
             if domain.sample is not None:
                 _check(domain.sample, self.samples, f"domains.{name}.sample", "samples")
+            if domain.sky_of is not None:
+                where = f"domains.{name}.sky_of"
+                _check(domain.sky_of, self.domains, where, "domains")
+                frames = self.domains[domain.sky_of].frames
+                if frames is None or frames.settings.sky_patches == 0:
+                    raise ValueError(
+                        f"{where}: '{domain.sky_of}' has no frames, or its sky_patches is 0"
+                    )
             if domain.stamps_of is not None:
                 where = f"domains.{name}.stamps_of"
                 _check(domain.stamps_of, self.domains, where, "domains")
@@ -299,6 +325,11 @@ class Config(Settings):
     def image_domains(self) -> list[str]:
         """Names of the domains that are real images."""
         return [name for name, entry in self.domains.items() if entry.images is not None]
+
+    @property
+    def frame_domains(self) -> list[str]:
+        """Names of the domains that are survey frames."""
+        return [name for name, entry in self.domains.items() if entry.frames is not None]
 
     @property
     def used_domains(self) -> list[str]:

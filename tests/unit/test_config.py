@@ -125,7 +125,8 @@ def test_a_domain_may_sort_the_images_of_another_anew(content):
         ({"stamps_of": "sorted"}, "domains.sorted.stamps_of: 'sorted' has no stamps of its own"),
         (
             {"sample": "distant"},
-            "name either a 'sample' with its 'survey', 'images', 'published' or 'stamps_of",
+            "name either a 'sample' with its 'survey', 'images', 'frames', 'published' or "
+            "'stamps_of'",
         ),
     ],
 )
@@ -153,3 +154,31 @@ def test_downloaded_simulation(content):
     assert Config.model_validate(content).retrieved_simulations == ["tng"]
     content["simulations"]["tng"]["path"] = "."
     assert "name one of 'suite', 'path' and 'retrieve'" in refused(content)
+
+
+@pytest.mark.parametrize(
+    ("domain", "message"),
+    [
+        ({"frames": {"path": "f", "settings": {"bands": ["r"]}}}, "its sky_patches is 0"),
+        ({"images": {"path": "f", "settings": {"bands": ["r"]}}}, "'sky' has no frames"),
+    ],
+)
+def test_sky_comes_from_frames(content, domain, message):
+    content["domains"]["sky"] = domain
+    content["domains"]["noisy"]["sky_of"] = "sky"
+    assert message in refused(content)
+
+
+def test_frames_with_patches_are_a_sky(content):
+    settings = {"bands": ["F814W"], "sky_patches": 10}
+    content["domains"]["sky"] = {"frames": {"path": "frames", "settings": settings}}
+    content["domains"]["noisy"]["sky_of"] = "sky"
+    config = parse_settings(Config, content, "configuration")
+    assert config.frame_domains == ["sky"]
+    assert config.n_shards("sky") == 1
+
+
+def test_only_mocks_are_laid_on_a_sky(content):
+    images = {"path": "f", "settings": {"bands": ["r"]}}
+    content["domains"]["real"] = {"images": images, "sky_of": "noisy"}
+    assert "'sky_of' is for a domain of mocks" in refused(content)

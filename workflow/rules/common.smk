@@ -9,8 +9,9 @@ from snakemake.exceptions import WorkflowError
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.settings import SurveySettings
 from sim2sky.realism.settings import RealismSettings
-from sim2sky.settings import parse_settings
+from sim2sky.settings import parse_settings, read_settings
 
 try:
     CONFIG = parse_settings(Config, config, "configuration")
@@ -113,6 +114,29 @@ def survey_images(wildcards):
         "images": str(entry.path),
         "labels": [str(entry.labels)] if entry.labels else [],
     }
+
+
+def survey_frames(wildcards):
+    """Return the user's folder of frames of a domain."""
+    path = CONFIG.domains[wildcards.domain].frames.path
+    if not path.is_dir():
+        raise WorkflowError(
+            f"domains.{wildcards.domain}.frames.path: no such folder; got {path}"
+        )
+    return str(path)
+
+
+def domain_sky(wildcards):
+    """Return the patches of sky that a domain's mocks are laid on, if they are."""
+    sky_of = CONFIG.domains[wildcards.domain].sky_of
+    return [] if sky_of is None else [f"results/domains/{sky_of}/sky/000.h5"]
+
+
+def survey_psf_files(wildcards):
+    """Return the user's files of PSFs that a survey names."""
+    path = survey_file(CONFIG.domains[wildcards.domain].survey)
+    bands = read_settings(SurveySettings, path).bands.values()
+    return [str(band.psf.path) for band in bands if band.psf.path is not None]
 
 
 def published_files(wildcards):

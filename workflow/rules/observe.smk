@@ -1,4 +1,5 @@
-# needs: results/samples/<sample>/maps/<shard>.h5 and a survey's YAML, or a folder of images
+# needs: results/samples/<sample>/maps/<shard>.h5 and a survey's YAML (and, for some, patches of a
+#        survey's sky), or a folder of images
 # makes: results/domains/<domain>/stamps/<shard>.h5, the same for mocks and for real images
 
 
@@ -6,6 +7,8 @@ rule observe_stamps:
     input:
         maps=lambda w: f"results/samples/{CONFIG.domains[w.domain].sample}/maps/{w.shard}.h5",
         survey=lambda w: survey_file(CONFIG.domains[w.domain].survey),
+        psfs=survey_psf_files,
+        sky=domain_sky,
         code=stage_code("observe"),
     output:
         "results/domains/{domain}/stamps/{shard}.h5",
@@ -22,6 +25,7 @@ rule observe_stamps:
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
         settings=lambda w: as_json(CONFIG.domains[w.domain].observe),
+        sky=lambda w, input: f"--sky {input.sky}" if input.sky else "",
     message:
         "Observing shard {wildcards.shard} of the domain {wildcards.domain}"
     shell:
@@ -29,6 +33,7 @@ rule observe_stamps:
         " --settings {params.settings:q}"
         " --survey {input.survey:q}"
         " --maps {input.maps:q}"
+        " {params.sky}"
         " --output {output:q}"
         " 2> {log:q}"
 

@@ -163,6 +163,7 @@ def inspect_model(path: Path) -> Report:
 
 def inspect_survey(path: Path) -> Report:
     """Report on a survey's YAML file."""
+    from sim2sky.observe.instrument import psf_fwhm_arcsec
     from sim2sky.observe.settings import SurveySettings
     from sim2sky.settings import read_settings
 
@@ -173,7 +174,7 @@ def inspect_survey(path: Path) -> Report:
     report.facts["survey"] = survey.name
     report.facts |= image_facts(images)
     rows = [
-        [name, band.psf.kind, f"{band.psf.fwhm_arcsec:.3g}", f"{band.zero_point_mag_ab:.3f}",
+        [name, band.psf.kind, f"{psf_fwhm_arcsec(band.psf):.3g}", f"{band.zero_point_mag_ab:.3f}",
          f"{band.sky_brightness_mag_arcsec2:.2f}", f"{band.n_exposures * band.exposure_s:g}"]
         for name, band in survey.bands.items()
     ]  # fmt: skip

@@ -14,19 +14,26 @@ def observe(
     survey: Annotated[Path, typer.Option(help="Survey file, e.g. config/surveys/sdss.yaml.")],
     maps: Annotated[Path, typer.Option(help="Maps file written by `project`.")],
     output: Annotated[Path, typer.Option(help="Stamps file to write.")],
+    sky: Annotated[
+        Path | None,
+        typer.Option(help="Patches of the survey's sky by `detect --sky`, to lay galaxies on."),
+    ] = None,
 ) -> None:
     """Observe noise-free maps with a survey's PSF, pixels and noise.
 
     A galaxy whose map is bad is flagged and left empty; the noise of a stamp
-    depends on its galaxy, view, band and survey alone.
+    depends on its galaxy, view, band and survey alone. With patches of the
+    survey's own sky no noise is drawn but that of the galaxy's own photons.
     """
     from sim2sky.observe.mock import observe_maps
+    from sim2sky.observe.sky import read_sky
     from sim2sky.observe.stamps import write_stamps
     from sim2sky.provenance import stamp
 
     observe_settings = read_settings(ObserveSettings, settings)
     survey_settings = read_settings(SurveySettings, str(survey))
-    stamps = observe_maps(maps, survey_settings, observe_settings)
+    patches = None if sky is None else read_sky(sky)
+    stamps = observe_maps(maps, survey_settings, observe_settings, patches)
     content = {
         "observe": observe_settings.model_dump(mode="json"),
         "survey": survey_settings.model_dump(mode="json"),

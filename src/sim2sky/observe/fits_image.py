@@ -16,10 +16,10 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy import ndimage
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.observe.instrument import flux_njy
+from sim2sky.observe.fits_files import band_files, companion
+from sim2sky.observe.flux import flux_njy
 from sim2sky.observe.settings import FitsSettings
 
-FITS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz")
 UNIT_KEYS = ("BUNIT", "IMUNIT")
 # nanomaggies are 22.5 mag each (https://www.sdss.org/dr17/help/glossary/#nanomaggie)
 NANOMAGGY = re.compile(r"n(ano)?mag+(y|ie)s?|nmgy|nmaggies?", re.IGNORECASE)
@@ -48,12 +48,15 @@ class FitsImage:
         (C,y,x) relative weights, inverse variances up to a factor.
     wcs : astropy.wcs.WCS or None
         Celestial coordinates, None if the header has none.
+    njy_per_unit : numpy.ndarray or None
+        (C,) what the file's values were multiplied by; None unknown.
     """
 
     pixels: np.ndarray
     bad: np.ndarray
     weight: np.ndarray | None
     wcs: WCS | None
+    njy_per_unit: np.ndarray | None = None
 
     @property
     def pixel_scale_arcsec(self) -> float:
@@ -147,99 +150,22 @@ def read_fits_image(path: str | Path, settings: FitsSettings) -> FitsImage:
     if len(shapes) > 1:
         raise Sim2SkyError("the bands have different sizes", where=path, got=sorted(shapes))
     pixels = np.concatenate([plane.pixels for plane in planes])
+    factor = np.concatenate([np.full(len(plane.pixels), plane.factor) for plane in planes])
     if settings.zero_point_mag_ab is not None:
-        pixels *= flux_njy(np.array(settings.zero_point_mag_ab))[:, None, None]
+        factor = flux_njy(np.array(settings.zero_point_mag_ab))
+    pixels *= factor[:, None, None]
     bad = np.any([plane.bad for plane in planes], axis=0)
     if settings.mask_suffix is not None:
-        bad |= _mask(_companion(path, settings.mask_suffix, settings), 0, bad.shape, settings)
+        bad |= _mask(companion(path, settings.mask_suffix, settings), 0, bad.shape, settings)
     weights = [plane.weight for plane in planes if plane.weight is not None]
     weight = np.concatenate(weights) if weights else None
     if settings.weight_suffix is not None:
-        file = _companion(path, settings.weight_suffix, settings)
+        file = companion(path, settings.weight_suffix, settings)
         weight = _weights(file, None, pixels.shape)
     if weight is not None:
         bad |= ~(weight > 0).all(axis=0)
     pixels[:, bad] = np.nan
-    return FitsImage(pixels, bad, weight, planes[0].wcs)
-
-
-def fits_suffix(path: Path) -> str:
-    """Return the suffix of a FITS file, ``.fits.gz`` in one piece, or nothing.
-
-    Parameters
-    ----------
-    path : Path
-        Any file.
-
-    Returns
-    -------
-    str
-        In lower case.
-    """
-    name = path.name.lower()
-    return next((end for end in FITS[::-1] if name.endswith(end)), "")
-
-
-def image_name(path: Path, settings: FitsSettings) -> str:
-    """Return the name of what a file shows: its stem without the suffix of its band.
-
-    Parameters
-    ----------
-    path : Path
-        FITS file of the first band.
-    settings : FitsSettings
-        With suffixes or not.
-
-    Returns
-    -------
-    str
-        The identifier.
-    """
-    stem = path.name[: len(path.name) - len(fits_suffix(path))]
-    return stem.removesuffix(settings.band_suffixes[0]) if settings.band_suffixes else stem
-
-
-def first_band_files(paths: list[Path], settings: FitsSettings) -> list[Path]:
-    """Return those of some files that stand for an image: one for all its bands.
-
-    Parameters
-    ----------
-    paths : list of Path
-        FITS files.
-    settings : FitsSettings
-        With suffixes or not.
-
-    Returns
-    -------
-    list of Path
-        Without companions (masks, weights) and further bands.
-    """
-    stems = {path: path.name[: len(path.name) - len(fits_suffix(path))] for path in paths}
-    companions = [end for end in (settings.mask_suffix, settings.weight_suffix) if end]
-    kept = [path for path in paths if not any(stems[path].endswith(end) for end in companions)]
-    if settings.band_suffixes:
-        kept = [path for path in kept if stems[path].endswith(settings.band_suffixes[0])]
-    return kept
-
-
-def band_files(path: Path, settings: FitsSettings) -> list[Path]:
-    """Return the files of all bands of an image.
-
-    Parameters
-    ----------
-    path : Path
-        That of the first band.
-    settings : FitsSettings
-        With suffixes or not.
-
-    Returns
-    -------
-    list of Path
-        One, or one for each band.
-    """
-    if settings.band_suffixes is None:
-        return [path]
-    return [_companion(path, suffix, settings) for suffix in settings.band_suffixes]
+    return FitsImage(pixels, bad, weight, planes[0].wcs, factor)
 
 
 @contextmanager
@@ -267,12 +193,13 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
 
 @dataclass(frozen=True)
 class _Planes:
-    """What one file holds: pixels and weights (C,y,x), bad pixels (y,x), coordinates."""
+    """What one file holds: pixels and weights (C,y,x), bad pixels (y,x), coordinates, nJy."""
 
     pixels: np.ndarray
     bad: np.ndarray
     weight: np.ndarray | None
     wcs: WCS | None
+    factor: float
 
 
 def _band_planes(path: Path, n_bands: int, settings: FitsSettings) -> _Planes:
@@ -287,14 +214,14 @@ def _band_planes(path: Path, n_bands: int, settings: FitsSettings) -> _Planes:
             expected=f"({n_bands}, y, x)",
         )
     wcs = celestial_wcs(header)
-    pixels = pixels * _njy_per_unit(header, wcs, path, settings)
+    factor = _njy_per_unit(header, wcs, path, settings)
     bad = ~np.isfinite(pixels).all(axis=0)
     weight = None
     if settings.mask_hdu is not None:
         bad |= _mask(path, settings.mask_hdu, bad.shape, settings)
     if settings.weight_hdu is not None:
         weight = _weights(path, settings.weight_hdu, pixels.shape)
-    return _Planes(pixels, bad, weight, wcs)
+    return _Planes(pixels, bad, weight, wcs, factor)
 
 
 def read_plane(path: Path, hdu: int | str | None) -> tuple[np.ndarray, fits.Header]:
@@ -356,13 +283,6 @@ def _weights(path: Path, hdu: int | str | None, shape: tuple) -> np.ndarray:
             "weights and image differ in size", where=path, got=weight.shape, expected=shape
         )
     return np.broadcast_to(weight, shape)
-
-
-def _companion(path: Path, suffix: str, settings: FitsSettings) -> Path:
-    """Return the file beside another with another ending of its stem."""
-    return path.with_name(
-        image_name(path, settings) + suffix + path.name[-len(fits_suffix(path)) :]
-    )
 
 
 def celestial_wcs(header: fits.Header) -> WCS | None:
@@ -450,7 +370,7 @@ def _njy_per_unit(
             return float(unit.to(units.nJy))
         if unit.is_equivalent(units.nJy / units.sr) and wcs is not None:
             area = np.prod(proj_plane_pixel_scales(wcs)) * units.deg**2
-            return float((unit * area).to(units.nJy))
+            return float((unit * area).to_value(units.nJy))
     except ValueError:
         pass
     raise Sim2SkyError(

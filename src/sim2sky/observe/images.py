@@ -9,12 +9,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.fits_files import FITS, first_band_files, fits_suffix, image_name
 from sim2sky.observe.fits_image import (
-    FITS,
     WrongBandsError,
-    first_band_files,
-    fits_suffix,
-    image_name,
     read_fits_image,
 )
 from sim2sky.observe.labels import read_labels
@@ -115,7 +112,7 @@ def observe_images(
 
 
 def read_image(path: str | Path, settings: ObserveImagesSettings) -> SurveyImage:
-    """Read one image, cropped and resized by averaging over area.
+    """Read one image, cropped and resized.
 
     Parameters
     ----------
@@ -140,11 +137,11 @@ def read_image(path: str | Path, settings: ObserveImagesSettings) -> SurveyImage
         return SurveyImage(resized(_picture(path, len(settings.bands)), settings))
     image = read_fits_image(path, settings)
     pixels = image.filled(settings.max_bad_fraction, path)
-    crop = _central_square(pixels, settings.crop_fraction).shape[-1]
-    factor = crop / settings.image_pixels
+    square = _central_square(pixels, settings.crop_fraction)
+    factor = square.shape[-1] / settings.image_pixels
     ra, dec = image.centre
     return SurveyImage(
-        resized(pixels, settings) * np.float32(factor**2),
+        area_sums(square, settings.image_pixels),
         ra,
         dec,
         image.pixel_scale_arcsec * factor,
@@ -152,7 +149,7 @@ def read_image(path: str | Path, settings: ObserveImagesSettings) -> SurveyImage
 
 
 def resized(pixels: np.ndarray, settings: ObserveImagesSettings) -> np.ndarray:
-    """Return the central part of an image at the stamp's size.
+    """Return the central part of a picture at the stamp's size, as mocks of pictures are made.
 
     Parameters
     ----------
@@ -164,18 +161,36 @@ def resized(pixels: np.ndarray, settings: ObserveImagesSettings) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        (C,H,W) float32; each pixel is the mean over its area.
+        (C,H,W) float32; each pixel is the mean of those whose centres it holds.
     """
     square = _central_square(pixels, settings.crop_fraction)
     size = (settings.image_pixels, settings.image_pixels)
-    return np.stack(
-        [
-            np.asarray(
-                Image.fromarray(channel.astype(np.float32)).resize(size, Image.Resampling.BOX)
-            )
-            for channel in square
-        ]
-    )
+    planes = [Image.fromarray(channel.astype(np.float32)) for channel in square]
+    return np.stack([np.asarray(plane.resize(size, Image.Resampling.BOX)) for plane in planes])
+
+
+def area_sums(square: np.ndarray, side: int) -> np.ndarray:
+    """Return an image on another grid, each pixel the light that falls on its area.
+
+    Parameters
+    ----------
+    square : numpy.ndarray
+        (C,n,n).
+    side : int
+        Pixels of the new side.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C,side,side) float32 with the same sum in each band.
+    """
+    n = square.shape[-1]
+    edges = np.arange(side + 1) * n / side
+    old = np.arange(n)
+    high = np.minimum(edges[1:, None], old + 1)
+    low = np.maximum(edges[:-1, None], old)
+    overlap = np.maximum(high - low, 0.0)
+    return (overlap @ square.astype(np.float64) @ overlap.T).astype(np.float32)
 
 
 def stem_id(stem: str) -> int:

@@ -12,29 +12,13 @@ import galsim
 import numpy as np
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.flux import NJY_AT_MAG_ZERO, flux_njy
+from sim2sky.observe.psf_file import measured_psf
 from sim2sky.observe.settings import BandSettings, PsfSettings, SurveySettings
-
-NJY_AT_MAG_ZERO = 3631e9  # AB: 3631 Jy (Oke & Gunn 1983, ApJ 266, 713)
 
 # A Moffat profile with beta near 2 never ends. Ten FWHM hold 99.9 % of its light, and the
 # cut keeps GalSim's Fourier grid small.
 MOFFAT_TRUNCATION_FWHM = 10
-
-
-def flux_njy(magnitude: float | np.ndarray) -> float | np.ndarray:
-    """Return the flux density of an AB magnitude.
-
-    Parameters
-    ----------
-    magnitude : float or numpy.ndarray
-        AB magnitude.
-
-    Returns
-    -------
-    float or numpy.ndarray
-        nJy.
-    """
-    return NJY_AT_MAG_ZERO * 10 ** (-0.4 * magnitude)
 
 
 @cache
@@ -44,13 +28,15 @@ def psf_profile(settings: PsfSettings) -> galsim.GSObject:
     Parameters
     ----------
     settings : PsfSettings
-        Kind and width.
+        Kind and width, or a file.
 
     Returns
     -------
     galsim.GSObject
-        Not yet convolved with a pixel.
+        A profile is not yet convolved with a pixel; an image of stars holds its own.
     """
+    if settings.path is not None:
+        return measured_psf(settings)
     fwhm = settings.fwhm_arcsec
     if settings.kind == "moffat":
         return galsim.Moffat(beta=settings.beta, fwhm=fwhm, trunc=MOFFAT_TRUNCATION_FWHM * fwhm)
@@ -60,6 +46,25 @@ def psf_profile(settings: PsfSettings) -> galsim.GSObject:
         unit = galsim.Airy(lam_over_diam=1.0)
         return galsim.Airy(lam_over_diam=fwhm / unit.fwhm)
     return galsim.Gaussian(fwhm=fwhm)
+
+
+@cache
+def psf_fwhm_arcsec(settings: PsfSettings) -> float:
+    """Return the full width at half maximum of a PSF, measured if it comes from a file.
+
+    Parameters
+    ----------
+    settings : PsfSettings
+        Any.
+
+    Returns
+    -------
+    float
+        arcsec.
+    """
+    if settings.fwhm_arcsec is not None:
+        return settings.fwhm_arcsec
+    return float(psf_profile(settings).calculateFWHM(scale=settings.pixel_scale_arcsec / 8))
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,14 @@ class Band:
     def psf(self) -> galsim.GSObject:
         """The PSF, see `psf_profile`."""
         return psf_profile(self.settings.psf)
+
+    @property
+    def psf_pixel_arcsec(self) -> float:
+        """Side of the pixel that the PSF holds already: a measured one was seen with pixels."""
+        psf = self.settings.psf
+        if psf.path is None:
+            return 0.0
+        return psf.pixel_scale_arcsec if psf.held_pixel_arcsec is None else psf.held_pixel_arcsec
 
     @property
     def exposure_s(self) -> float:
@@ -177,8 +190,9 @@ def survey_bands(
 @cache
 def _photometry(psf: PsfSettings, aperture_arcsec: float | None) -> tuple[float, float]:
     """Return the noise-equivalent area in arcsec^2 and the fraction of light that is counted."""
-    step = psf.fwhm_arcsec / 20
-    half = int(np.ceil(max(8 * psf.fwhm_arcsec, aperture_arcsec or 0) / step))
+    fwhm = psf_fwhm_arcsec(psf)
+    step = fwhm / 20
+    half = int(np.ceil(max(8 * fwhm, aperture_arcsec or 0) / step))
     side = 2 * half + 1
     image = psf_profile(psf).drawImage(nx=side, ny=side, scale=step, method="no_pixel").array
     if aperture_arcsec is None:

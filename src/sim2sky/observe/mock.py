@@ -11,9 +11,11 @@ from astropy.cosmology import FlatLambdaCDM
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import hdf5_dataset, open_hdf5
-from sim2sky.observe.instrument import Band, flux_njy, survey_bands
+from sim2sky.observe.flux import flux_njy
+from sim2sky.observe.instrument import Band, psf_fwhm_arcsec, survey_bands
 from sim2sky.observe.scene import Frame, add_surroundings, coloured
 from sim2sky.observe.settings import ObserveSettings, SceneSettings, SurveySettings
+from sim2sky.observe.sky import SkyPatches
 from sim2sky.observe.stamps import FLAG_BAD_MAP, FLAG_EMPTY_MAP, TEXT_COLUMNS, Stamps
 from sim2sky.observe.stretch import rgb_composite, rgb_noise_sigma
 from sim2sky.observe.thumbnail import thumbnail
@@ -25,7 +27,12 @@ log = logging.getLogger("sim2sky")
 COSMOLOGY = FlatLambdaCDM(H0=67.74, Om0=0.3089)
 
 
-def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSettings) -> Stamps:
+def observe_maps(
+    path: str | Path,
+    survey: SurveySettings,
+    settings: ObserveSettings,
+    sky: SkyPatches | None = None,
+) -> Stamps:
     """Observe every row of a maps file.
 
     Parameters
@@ -36,6 +43,8 @@ def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSett
         The instrument.
     settings : ObserveSettings
         How to observe.
+    sky : SkyPatches, optional
+        The survey's own sky, in place of drawn noise.
 
     Returns
     -------
@@ -55,6 +64,10 @@ def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSett
             f"survey '{survey.name}' has no wavelength_um of {', '.join(grey)}",
             fix="add it to the survey's file: the colours of stars and neighbours need it",
         )
+    if sky is not None:
+        if not settings.noise:
+            raise Sim2SkyError("patches of sky are noise", where="noise", got=False, expected=True)
+        sky = sky.for_bands(bands, "sky")
     with open_hdf5(path) as file:
         maps, channels = _maps_of(file, bands)
         columns, nuisance = _columns_of(file)
@@ -77,16 +90,16 @@ def observe_maps(path: str | Path, survey: SurveySettings, settings: ObserveSett
             redshift = columns["redshift"][row]
             frame = _frame((fov_kpc[row], size_kpc[row]), redshift, bands[0], settings, where, key)
             columns["scale_arcsec_per_kpc"][row] = frame.arcsec_per_kpc
-            images[row] = observe_map(galaxy, frame, bands, settings, (*key, survey.name))
+            images[row] = observe_map(galaxy, frame, bands, settings, (*key, survey.name), sky)
     if (columns["flag"] & (FLAG_BAD_MAP | FLAG_EMPTY_MAP)).all():
         raise Sim2SkyError("every map is bad (not finite, or without light)", where=path)
-    sigma = _noise_sigma(bands, settings)
+    sigma = _noise_sigma(bands, settings, sky)
     columns["noise_sigma"] = np.tile(sigma, (len(images), 1))
     attributes = {
         "bands": [band.name for band in bands],
         "pixel_scale_arcsec": bands[0].pixel_scale_arcsec,
         "units": "nJy" if settings.rgb is None else "8bit",
-        "psf_fwhm_arcsec": [band.settings.psf.fwhm_arcsec for band in bands],
+        "psf_fwhm_arcsec": [psf_fwhm_arcsec(band.settings.psf) for band in bands],
         "survey": survey.name,
         "noise": settings.noise,
     }
@@ -99,6 +112,7 @@ def observe_map(
     bands: list[Band],
     settings: ObserveSettings,
     key: tuple[str | int, ...],
+    sky: SkyPatches | None = None,
 ) -> np.ndarray:
     """Observe one galaxy from one side.
 
@@ -114,6 +128,8 @@ def observe_map(
         How to observe.
     key : tuple
         galaxy_id, view and survey; seeds the noise.
+    sky : SkyPatches, optional
+        The survey's own sky in these bands, in place of drawn noise.
 
     Returns
     -------
@@ -140,7 +156,12 @@ def observe_map(
     if settings.noise:
         for image, band in zip(images, bands, strict=True):
             rng = generator("observe noise", *key, band.name, seed=settings.seed)
-            image[:] = with_noise(image, band, rng, poisson=settings.poisson)
+            if sky is None:
+                image[:] = with_noise(image, band, rng, poisson=settings.poisson)
+            elif settings.poisson:
+                image[:] = with_photon_noise(image, band, rng)
+    if sky is not None:
+        images += sky.draw(side, generator("observe sky", *key, seed=settings.seed))
     if settings.scene is not None:
         images += _sky_residual(images.shape, bands, settings.scene, draw)
         return thumbnail(images, bands[0].pixel_scale_arcsec, settings)
@@ -161,7 +182,8 @@ def convolved(
     The map's values are integrals over its own small pixels already, so
     convolving it with the stamp's whole pixel would blur twice. The rest is a
     box of side ``sqrt(stamp pixel^2 - map pixel^2)``: the second moments of
-    boxes add, and equal pixels leave nothing to convolve.
+    boxes add, and equal pixels leave nothing to convolve. The same holds for
+    the pixel with which a measured PSF was seen.
 
     Parameters
     ----------
@@ -187,7 +209,7 @@ def convolved(
         galsim.Image(galaxy, scale=map_pixel), normalization="flux", pad_factor=2.0
     )
     parts = [light, band.psf if seeing == 1.0 else band.psf.dilate(seeing)]
-    rest = band.pixel_scale_arcsec**2 - map_pixel**2
+    rest = band.pixel_scale_arcsec**2 - map_pixel**2 - band.psf_pixel_arcsec**2
     if rest > 1e-6 * map_pixel**2:
         parts.append(galsim.Pixel(np.sqrt(rest)))
     return (
@@ -232,6 +254,27 @@ def with_noise(
     expected = np.maximum(image * band.electrons_per_njy + background, 0.0)
     electrons = rng.poisson(expected) + rng.normal(0.0, band.read_noise_electrons, image.shape)
     return (electrons - background) / band.electrons_per_njy
+
+
+def with_photon_noise(image: np.ndarray, band: Band, rng: np.random.Generator) -> np.ndarray:
+    """Return an image with the noise of its own photons alone.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H,W) in nJy per pixel.
+    band : Band
+        Exposure and zero point.
+    rng : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H,W) in nJy per pixel; the same where the image is not positive.
+    """
+    expected = np.maximum(image * band.electrons_per_njy, 0.0)
+    return image + (rng.poisson(expected) - expected) / band.electrons_per_njy
 
 
 def _maps_of(file: h5py.File, bands: list[Band]) -> tuple[h5py.Dataset, list[int]]:
@@ -342,9 +385,13 @@ def _problem_of(galaxy: np.ndarray) -> int:
     return 0 if (galaxy.sum(axis=(1, 2)) > 0).all() else FLAG_EMPTY_MAP
 
 
-def _noise_sigma(bands: list[Band], settings: ObserveSettings) -> np.ndarray:
+def _noise_sigma(
+    bands: list[Band], settings: ObserveSettings, sky: SkyPatches | None
+) -> np.ndarray:
     """Return the background rms per band in the units of the stamps."""
     sigma = np.array([band.noise_sigma_njy for band in bands])
+    if sky is not None:
+        sigma = sky.noise_sigma_njy
     if settings.rgb is None:
         return sigma
     return rgb_noise_sigma(sigma, bands[0].pixel_scale_arcsec, settings.rgb)

@@ -1,6 +1,6 @@
 """Settings of a survey and of how a sample is observed with it."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -9,18 +9,47 @@ from sim2sky.settings import Settings
 
 
 class PsfSettings(Settings):
-    """Point spread function before pixelation."""
+    """Point spread function before pixelation: a model, or one measured by the user."""
 
-    kind: Literal["gaussian", "moffat", "kolmogorov", "airy"] = Field(
-        "gaussian", description="Radial profile of the PSF."
+    kind: Literal["gaussian", "moffat", "kolmogorov", "airy", "image", "psfex"] = Field(
+        "gaussian",
+        description="Radial profile; image: a FITS image of the PSF; psfex: a .psf file of PSFEx.",
     )
-    fwhm_arcsec: float = Field(gt=0, description="Full width at half maximum.")
+    fwhm_arcsec: float | None = Field(
+        None, gt=0, description="Full width at half maximum of a profile; files have their own."
+    )
     beta: float | None = Field(None, gt=1, description="Exponent of a Moffat profile.")
+    path: Path | None = Field(None, description="File of an image or of PSFEx.")
+    hdu: int | str | None = Field(
+        None, description="HDU of the image; null: the first that holds one."
+    )
+    plane: int | None = Field(
+        None, ge=0, description="Which plane of an image of several, counted from 0."
+    )
+    pixel_scale_arcsec: float | None = Field(
+        None, gt=0, description="Side of a pixel of the image, or of that in which PSFEx was run."
+    )
+    held_pixel_arcsec: float | None = Field(
+        None,
+        ge=0,
+        description="Side of the detector's pixel that a PSF from a file holds already, since it "
+        "was seen with it; 0: none. Null: pixel_scale_arcsec.",
+    )
+    position_px: tuple[float, float] = Field(
+        (1.0, 1.0), description="Where in its image PSFEx's model is taken, x and y from 1."
+    )
 
     @model_validator(mode="after")
-    def _beta_belongs_to_moffat(self) -> "PsfSettings":
+    def _each_kind_has_its_values(self) -> "PsfSettings":
         if (self.beta is not None) != (self.kind == "moffat"):
             raise ValueError("beta is needed by a moffat PSF and by no other")
+        from_file = self.kind in ("image", "psfex")
+        if from_file != (self.path is not None):
+            raise ValueError("path is needed by an image or psfex PSF and by no other")
+        if from_file == (self.fwhm_arcsec is not None):
+            raise ValueError("fwhm_arcsec is needed by a profile; an image or psfex has its own")
+        if from_file and self.pixel_scale_arcsec is None:
+            raise ValueError("an image or psfex PSF needs pixel_scale_arcsec")
         return self
 
 

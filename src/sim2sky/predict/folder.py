@@ -9,14 +9,12 @@ import numpy as np
 from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.fits_files import FITS, first_band_files, image_name
 from sim2sky.observe.fits_image import (
-    FITS,
     BadPixelsError,
     WrongBandsError,
     celestial_wcs,
-    first_band_files,
     image_centre,
-    image_name,
     image_scale_arcsec,
     read_plane,
 )

@@ -21,7 +21,7 @@ def two_classes(n_first, n_second, seed, n_dim=3):
 
 
 def settled(loss, source, target):
-    for _ in range(400):
+    for _ in range(200):
         value = loss(source, target)
     return value
 
@@ -59,10 +59,10 @@ def test_weights_count_like_repeated_rows():
 
 def test_another_share_of_classes_is_no_distance():
     """The same two clouds, one of them nine times rarer in the target."""
-    source, target = two_classes(200, 200, 0), two_classes(360, 40, 1)
+    source, target = two_classes(50, 50, 0), two_classes(90, 10, 1)
     loss = WeightedMaximumMeanDiscrepancy(2).double()
     weighted = settled(loss, source, target)
-    assert loss.share.tolist() == pytest.approx([0.9, 0.1], abs=1e-6)
+    assert loss.share.tolist() == pytest.approx([0.9, 0.1], abs=1e-4)
     assert weighted < 0.1 * mmd_squared(source.latent, target.latent)
 
 

@@ -1,0 +1,1 @@
+"""From a survey's frames to stamps of its galaxies, and to patches of its empty sky."""
