@@ -4,6 +4,7 @@ A network is trained by the real workflow, long enough for a fault to hit it. Ea
 gives the same command again at most once, and does nothing else to mend what is broken.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -289,3 +290,22 @@ def test_outputs_that_show_late_are_waited_for(faults, undisturbed):
     finally:
         mirror.done.set()
         mirror.join()
+
+
+def test_several_seeds_share_a_job_and_its_gpu(faults, undisturbed):
+    """A string, `gres`, is asked for once for all of them; numbers, as memory, are added up."""
+    both = [toy.MODEL, toy.MODEL.replace("/0/", "/1/")]
+    run = faults.snakemake(
+        *both,
+        *toy.CONFIG,
+        *("--profile", "slurm", "--groups", "train_model=train", "--group-components", "train=2"),
+        *("--set-resources", "train_model:slurm_partition=gpu", "train_model:gres=gpu:1"),
+    )
+    assert run.returncode == 0, run.output
+    (job,) = run.jobs()
+    assert (job.state, job.partition, job.memory) == ("COMPLETED", "gpu", "6000M")
+    results = checksums(faults.folder / "results")
+    assert undisturbed.items() <= results.items()
+    assert results[toy.MODEL.replace("/0/", "/1/").removeprefix("results/")]
+    record = faults.folder / Path(toy.MODEL).parent / ".provenance/model.pt.json"
+    assert json.loads(record.read_text())["slurm_job_id"] == job.job_id
