@@ -1,6 +1,6 @@
 # needs: a catalogue and the calibrations of the models behind it
-# makes: results/catalogues/<catalogue>/fraction.json, the share of a class among its objects, and
-#        fraction.parquet, purity and completeness at that share
+# makes: results/fractions/<catalogue>.json, the share of a class among its objects, and
+#        results/fractions/<catalogue>.parquet, purity and completeness at that share
 
 
 rule estimate_fraction:
@@ -9,8 +9,8 @@ rule estimate_fraction:
         calibrations=catalogue_models("calibration.h5"),
         code=stage_code("fraction"),
     output:
-        json="results/catalogues/{catalogue}/fraction.json",
-        table="results/catalogues/{catalogue}/fraction.parquet",
+        json="results/fractions/{catalogue}.json",
+        table="results/fractions/{catalogue}.parquet",
     log:
         "results/logs/estimate_fraction/{catalogue}.log",
     benchmark:

@@ -5,7 +5,7 @@ doi:10.5281/zenodo.596036), which follows SExtractor (Bertin & Arnouts 1996,
 A&AS 117, 393).
 """
 
-import logging
+import dataclasses
 import warnings
 from dataclasses import dataclass
 
@@ -25,8 +25,6 @@ from sim2sky.detect.settings import DetectSettings
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_image import FitsImage
 
-log = logging.getLogger("sim2sky")
-
 # Light that the threshold misses would count as sky: objects are grown by this many kernel
 # widths before the sky is measured.
 GROWTH_KERNELS = 4
@@ -45,7 +43,7 @@ class Frame:
     bad : numpy.ndarray
         (y,x) bool.
     segments : photutils.segmentation.SegmentationImage or None
-        The deblended objects; None if there are none.
+        The objects; None if there are none.
     parents : numpy.ndarray
         (y,x) the connected regions before deblending, 0 the sky.
     smoothed : numpy.ndarray
@@ -88,11 +86,10 @@ def detect_objects(image: FitsImage, settings: DetectSettings, where: object) ->
     if image.bad.all():
         raise Sim2SkyError("the frame has no good pixel", where=where)
     covered = np.zeros(image.bad.shape, dtype=bool)
-    for _ in range(2):
-        frame = _find(image, covered, settings, where)
-        grown = int(np.ceil(GROWTH_KERNELS * settings.smoothing_fwhm_px / 2))
-        covered = ndimage.binary_dilation(frame.parents > 0, iterations=grown)
-    return frame
+    first = _find(image, covered, settings, where)
+    grown = int(np.ceil(GROWTH_KERNELS * settings.smoothing_fwhm_px / 2))
+    covered = ndimage.binary_dilation(first.parents > 0, iterations=grown)
+    return _deblended(_find(image, covered, settings, where), settings)
 
 
 def weighted_sum(pixels: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +113,7 @@ def weighted_sum(pixels: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _find(image: FitsImage, covered: np.ndarray, settings: DetectSettings, where: object) -> Frame:
-    """Return the frame with the objects found above a sky that leaves out covered pixels."""
+    """Return the frame with the regions found above a sky that leaves out covered pixels."""
     pixels = np.empty(image.pixels.shape)
     noise = np.empty(image.pixels.shape)
     for band, plane in enumerate(image.pixels):
@@ -145,17 +142,24 @@ def _find(image: FitsImage, covered: np.ndarray, settings: DetectSettings, where
         found = detect_sources(
             smoothed, settings.n_sigma * rms, settings.min_pixels, mask=image.bad
         )
-        if found is None:
-            return Frame(pixels, noise, image.bad, None, np.zeros(image.bad.shape, int), smoothed)
-        parents = found.data.copy()
+    parents = np.zeros(image.bad.shape, dtype=np.int32) if found is None else found.data
+    return Frame(pixels, noise, image.bad, found, parents, smoothed)
+
+
+def _deblended(frame: Frame, settings: DetectSettings) -> Frame:
+    """Return a frame whose regions are taken apart into objects."""
+    if frame.segments is None:
+        return frame
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # regions with negative pixels
         segments = deblend_sources(
-            smoothed,
-            found,
+            frame.smoothed,
+            frame.segments,
             settings.min_pixels,
             contrast=settings.deblend_contrast,
             progress_bar=False,
         )
-    return Frame(pixels, noise, image.bad, segments, parents, smoothed)
+    return dataclasses.replace(frame, segments=segments)
 
 
 def _sky(
