@@ -49,6 +49,19 @@ def test_realism_is_planned_where_it_is_asked_for(project):
     assert {"compare_realism", "plot_realism"} <= rules
 
 
+def test_from_frames_to_the_merger_fraction(project):
+    (project.folder / "frames").mkdir(exist_ok=True)
+    words = ("--configfile", "config/my_survey.yaml")
+    rules = project.planned_rules(*words)
+    assert {"detect_objects", "observe_stamps", "train_model", "calibrate_model"} <= rules
+    assert {"predict_catalogue", "plot_realism"} <= rules
+    rules = project.planned_rules("results/fractions/my_survey.json", *words)
+    assert {"detect_objects", "predict_catalogue", "estimate_fraction"} <= rules
+    # mocks are laid on the frames' sky
+    rules = project.planned_rules("results/domains/survey_mocks/stamps/000.h5", *words)
+    assert {"detect_objects", "project_maps"} <= rules
+
+
 def test_tuning_is_planned_where_it_is_asked_for(project, tuned):
     words = tuned(project)
     stage = {"train_trial", "score_trial", "choose_trial", "evaluate_trial", "measure_regret"}
