@@ -1,4 +1,4 @@
-# needs: a model and the datasets of its experiment
+# needs: a model, the dataset with its labels and the one it was adapted to, if it was
 # makes: calibration.h5 beside the model: what its probabilities mean, and where its images lie
 
 
@@ -6,7 +6,7 @@ rule calibrate_model:
     input:
         model=f"{MODEL}/model.pt",
         source=experiment_dataset("source"),
-        target=experiment_dataset("target"),
+        target=adapted_to,
         code=stage_code("calibrate"),
     output:
         f"{MODEL}/calibration.h5",
@@ -21,6 +21,7 @@ rule calibrate_model:
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].calibrate),
+        target=lambda w, input: f"--target {input.target}" if input.target else "",
     message:
         "Calibrating {wildcards.method}, {wildcards.network}, seed {wildcards.seed} for {wildcards.experiment}"
     shell:
@@ -28,6 +29,6 @@ rule calibrate_model:
         " --settings {params.settings:q}"
         " --model {input.model:q}"
         " --source {input.source:q}"
-        " --target {input.target:q}"
+        " {params.target}"
         " --output {output:q}"
         " 2> {log:q}"

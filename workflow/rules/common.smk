@@ -179,6 +179,18 @@ def experiment_dataset(side):
     return path
 
 
+def adapted_to(wildcards):
+    """Return the target's dataset, if the training of a method sees its images."""
+    method = CONFIG.methods[wildcards.method]
+    if (
+        method.mixed_batches
+        or method.batchnorm == "target"
+        or method.train_on == "target"
+    ):
+        return experiment_dataset("target")(wildcards)
+    return []
+
+
 def initial_model(wildcards):
     """Return the model that a method starts from, if it starts from one."""
     origin = CONFIG.methods[wildcards.method].init_from

@@ -33,13 +33,14 @@ def confusion_matrix(predictions: pd.DataFrame, n_classes: int) -> tuple[np.ndar
         Same shape, mean number of images.
     """
     rows_of_classes = n_classes + int((predictions["label"] >= n_classes).any())
+    nothing = np.zeros((rows_of_classes, n_classes))
     per_seed = []
     for _, rows in predictions.groupby("seed"):
         label = np.minimum(rows["label"].to_numpy(dtype=np.int64), n_classes)
-        counts = np.zeros((rows_of_classes, n_classes))
+        counts = nothing.copy()
         np.add.at(counts, (label, rows["predicted"].to_numpy(dtype=np.int64)), 1)
         per_seed.append(counts)
-    counts = np.array(per_seed)
+    counts = np.array(per_seed or [nothing])  # a survey may have no labels at all
     totals = counts.sum(axis=2, keepdims=True)
     shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
     return shares.mean(axis=0), counts.mean(axis=0)

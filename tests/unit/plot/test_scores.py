@@ -125,6 +125,16 @@ def test_class_without_test_images_is_no_zero():
     np.testing.assert_allclose(share, [[0.5, 0.5], [np.nan, np.nan]])
 
 
+def test_a_survey_without_labels_has_an_empty_matrix(predictions):
+    share, count = confusion_matrix(predictions.query("label == 7"), 2)
+    assert np.isnan(share).all()
+    assert share.shape == (2, 2)
+    assert not count.any()
+    figure = confusion_figure(predictions.query("domain == 'source'"))
+    matrices = [axes for axes in figure.axes if axes.images]
+    assert texts(matrices[2]).count("no images") == 4
+
+
 def test_confusion_shows_each_method_and_domain(predictions):
     figure = confusion_figure(predictions)
     matrices = [axes for axes in figure.axes if axes.images]
