@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.provenance import RUN
@@ -118,7 +119,9 @@ def hdf5_dataset(file: h5py.File | h5py.Group, name: str) -> h5py.Dataset:
     return file[name]
 
 
-def read_parquet(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(
+    path: str | Path, columns: list[str] | None = None, *, only: bool = False
+) -> pd.DataFrame:
     """Read a parquet table and check that it holds the named columns.
 
     Parameters
@@ -127,11 +130,13 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pd.DataF
         The file.
     columns : list of str, optional
         Columns that must be there.
+    only : bool
+        Read these and no other, so that labels stay unread.
 
     Returns
     -------
     pandas.DataFrame
-        The whole table.
+        The whole table, or the named columns.
 
     Raises
     ------
@@ -142,13 +147,14 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pd.DataF
     if not path.is_file():
         raise Sim2SkyError("file not found", where=path)
     try:
-        table = pd.read_parquet(path)
+        present = pyarrow.parquet.read_schema(path).names
+        missing = [name for name in columns or [] if name not in present]
+        table = None if missing else pd.read_parquet(path, columns=columns if only else None)
     except Exception as error:
         raise Sim2SkyError("not a readable parquet table", where=path, got=error) from error
-    missing = [name for name in columns or [] if name not in table.columns]
-    if missing:
+    if table is None:
         raise Sim2SkyError(
-            f"column {', '.join(missing)} is missing", where=path, got=", ".join(table.columns)
+            f"column {', '.join(missing)} is missing", where=path, got=", ".join(present)
         )
     return table
 

@@ -1,6 +1,6 @@
 # needs: a folder of survey frames
-# makes: results/domains/<domain>/stamps/<shard>.h5, as observe makes them of images;
-#        objects.parquet, all that was detected; sky.h5, patches of sky for mocks
+# makes: in results/domains/<domain>: stamps/<shard>.h5, as observe makes them of images;
+#        objects/<shard>.parquet, all that was detected; sky/<shard>.h5, patches of sky for mocks
 
 
 rule detect_objects:

@@ -25,7 +25,7 @@ rule observe_stamps:
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
         settings=lambda w: as_json(CONFIG.domains[w.domain].observe),
-        sky=lambda w, input: f"--sky {input.sky}" if input.sky else "",
+        sky=lambda w, input: ["--sky", input.sky] if input.sky else [],
     message:
         "Observing shard {wildcards.shard} of the domain {wildcards.domain}"
     shell:
@@ -33,7 +33,7 @@ rule observe_stamps:
         " --settings {params.settings:q}"
         " --survey {input.survey:q}"
         " --maps {input.maps:q}"
-        " {params.sky}"
+        " {params.sky:q}"
         " --output {output:q}"
         " 2> {log:q}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from sim2sky.build.dataset import Dataset, labels_for_model, read_dataset
+from sim2sky.build.dataset import labels_for_model
 from sim2sky.calibrate.neighbours import LatentAxes, latent_axes, neighbour_distance
 from sim2sky.calibrate.settings import CalibrateSettings
 from sim2sky.errors import Sim2SkyError
@@ -118,7 +118,7 @@ def calibrate_model(
         If a dataset has other bands or classes than the model, or the
         validation rows do not hold every class.
     """
-    train, held = (_rows(read_dataset(source, part, labels=True), model, source) for part in PARTS)
+    train, held = (model.read_rows(source, part) for part in PARTS)
     label = labels_for_model(held, model.classes)
     known = (label >= 0) & (label < len(model.classes))
     missing = [name for k, name in enumerate(model.classes) if not (label == k).any()]
@@ -136,7 +136,7 @@ def calibrate_model(
     held_latents = {"source": held_latent}
     if target is not None:
         for part, latent in zip(PARTS, (latents, held_latents), strict=True):
-            images = _rows(read_dataset(target, part, labels=False), model, target).images
+            images = model.read_rows(target, part, labels=False).images
             rows = _some(np.arange(len(images)), settings, "target", part)
             latent["target"] = model.predict(images[rows], "target")[1]
     axes = latent_axes(
@@ -244,19 +244,6 @@ def read_calibration(path: str | Path) -> Calibration:
 
 
 PARTS = ("train", "validation")
-
-
-def _rows(dataset: Dataset, model: Model, path: Path) -> Dataset:
-    """Return a dataset whose bands are the model's, else refuse it."""
-    if list(dataset.bands) != list(model.bands):
-        raise Sim2SkyError(
-            "the model was trained on other bands",
-            where=path,
-            got=", ".join(dataset.bands),
-            expected=", ".join(model.bands),
-            fix="calibrate on the datasets of the model's own experiment",
-        )
-    return dataset
 
 
 def _some(rows: np.ndarray, settings: CalibrateSettings, *keys: str) -> np.ndarray:

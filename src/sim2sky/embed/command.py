@@ -26,13 +26,12 @@ def embed(
     scatter within a class.
     """
     from sim2sky.embed.latents import embed_latents, latent_rows, write_latents
-    from sim2sky.evaluate.predictions import read_test_rows
     from sim2sky.provenance import stamp
     from sim2sky.train.model_file import load_model
 
     parsed = read_settings(EmbedSettings, settings)
     loaded = load_model(model)
-    datasets = [read_test_rows(path, loaded) for path in (source, target)]
+    datasets = [loaded.read_rows(path, "test") for path in (source, target)]
     rows = latent_rows(loaded, *datasets, parsed)
     planes, numbers = embed_latents(rows, loaded.classes, parsed)
     about = {

@@ -28,7 +28,7 @@ def evaluate(
     """
     import pandas as pd
 
-    from sim2sky.evaluate.predictions import predict_rows, read_test_rows, score_summary
+    from sim2sky.evaluate.predictions import predict_rows, score_summary
     from sim2sky.files import write_json, write_parquet
     from sim2sky.provenance import stamp
     from sim2sky.train.model_file import load_model
@@ -37,7 +37,7 @@ def evaluate(
     loaded = load_model(model)
     tables, report, counts = [], {}, {}
     for domain, path in (("source", source), ("target", target)):
-        dataset = read_test_rows(path, loaded)
+        dataset = loaded.read_rows(path, "test")
         table = predict_rows(
             loaded, dataset, domain, experiment=experiment, batch_size=parsed.batch_size
         )

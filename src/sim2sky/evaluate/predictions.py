@@ -1,12 +1,11 @@
 """Predictions for the test rows of a domain, and their scores."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
-from sim2sky.build.dataset import Dataset, labels_for_model, read_dataset
+from sim2sky.build.dataset import Dataset, labels_for_model
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.metrics import scores
@@ -21,38 +20,6 @@ COLUMNS = [
     *("experiment", "method", "network", "seed", "domain"),
     *("galaxy_id", "system_id", "view", "stage", "label", "predicted"),
 ]
-
-
-def read_test_rows(path: str | Path, model: "Model") -> Dataset:
-    """Read the test split with its labels, for a model to be judged on.
-
-    Parameters
-    ----------
-    path : str or Path
-        A dataset file.
-    model : Model
-        Its bands must be the dataset's.
-
-    Returns
-    -------
-    Dataset
-        Test rows only.
-
-    Raises
-    ------
-    Sim2SkyError
-        If the split is empty or the bands are not those the model was trained on.
-    """
-    dataset = read_dataset(path, "test", labels=True)
-    if list(dataset.bands) != list(model.bands):
-        raise Sim2SkyError(
-            "the model was trained on other bands",
-            where=path,
-            got=", ".join(dataset.bands),
-            expected=", ".join(model.bands),
-            fix="evaluate on the datasets of the model's own experiment",
-        )
-    return dataset
 
 
 def predict_rows(
@@ -70,7 +37,7 @@ def predict_rows(
     model : Model
         From `sim2sky.train.model_file.load_model`.
     dataset : Dataset
-        From `read_test_rows`.
+        From `Model.read_rows`.
     domain : {"source", "target"}
         Chooses the normalisation.
     experiment : str

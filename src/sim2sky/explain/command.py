@@ -25,7 +25,6 @@ def explain(
     for every model. How far from the centre the evidence lies, and how much of it
     on empty sky, are given as numbers with intervals.
     """
-    from sim2sky.evaluate.predictions import read_test_rows
     from sim2sky.explain.domains import choose_galaxies, explain_rows, write_explanations
     from sim2sky.provenance import stamp
     from sim2sky.train.model_file import load_model
@@ -33,8 +32,8 @@ def explain(
     parsed = read_settings(ExplainSettings, settings)
     loaded = load_model(model)
     datasets = {
-        "source": read_test_rows(source, loaded),
-        "target": read_test_rows(target, loaded),
+        "source": loaded.read_rows(source, "test"),
+        "target": loaded.read_rows(target, "test"),
     }
     chosen = choose_galaxies(*datasets.values(), parsed.n_galaxies, parsed.seed)
     explained = {

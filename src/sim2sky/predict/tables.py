@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.files import atomic_path
+from sim2sky.files import atomic_path, read_parquet
 
 SUFFIXES = (".parquet", ".fits", ".ecsv", ".csv")
 
@@ -54,12 +54,12 @@ def read_table(path: str | Path, columns: list[str]) -> pd.DataFrame:
     """
     path = Path(path)
     check_suffix(path)
+    if path.suffix == ".parquet":
+        return read_parquet(path, columns)
     if not path.is_file():
         raise Sim2SkyError("file not found", where=path)
     try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        elif path.suffix == ".csv":
+        if path.suffix == ".csv":
             table = pd.read_csv(path)
         else:
             from astropy.table import Table

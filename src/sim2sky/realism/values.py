@@ -1,17 +1,15 @@
 """The quantities of every image of a domain, and of a reference table."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from sim2sky.build.dataset import SPLITS, Dataset, read_dataset, read_splits
 from sim2sky.errors import Sim2SkyError
-from sim2sky.files import open_hdf5
+from sim2sky.files import open_hdf5, read_parquet
 from sim2sky.measure.columns import FLAG_BAD, FLAG_NO_GALAXY, FLAG_NOT_MEASURED
 from sim2sky.measure.segmentation import central_number, segments
 from sim2sky.measure.settings import MeasureSettings
@@ -141,7 +139,8 @@ def _read_reference(path: Path, wanted: list[str]) -> pd.DataFrame:
             raise Sim2SkyError("arrays of different lengths", where=path, got=", ".join(columns))
         return pd.DataFrame(columns)
     if path.suffix == ".parquet":
-        return _read_columns(path, wanted, all_needed=False)
+        table = read_parquet(path)
+        return table[[name for name in wanted if name in table]]
     if path.suffix == ".csv":
         try:
             return pd.read_csv(path, usecols=lambda name: name in wanted)
@@ -175,7 +174,7 @@ def _shapes_of(
 ) -> pd.DataFrame:
     """Return the measured shapes of a split, checked to be those of the dataset."""
     needed = [*IDENTITY, "flag", "sky_sigma", *SHAPES.values()]
-    table = _read_columns(shapes, needed)
+    table = read_parquet(shapes, needed, only=True)
     splits = read_splits(dataset)
     same = len(table) == len(splits)
     if same:
@@ -190,25 +189,6 @@ def _shapes_of(
             fix="measure the dataset again with `sim2sky measure`",
         )
     return table
-
-
-def _read_columns(
-    path: str | Path, columns: Sequence[str], *, all_needed: bool = True
-) -> pd.DataFrame:
-    """Read just these columns of a parquet table, so that its labels stay unread."""
-    path = Path(path)
-    if not path.is_file():
-        raise Sim2SkyError("file not found", where=path)
-    try:
-        present = pq.read_schema(path).names
-    except Exception as error:
-        raise Sim2SkyError("not a readable parquet table", where=path, got=error) from error
-    missing = [name for name in columns if name not in present]
-    if missing and all_needed:
-        raise Sim2SkyError(
-            f"column {', '.join(missing)} is missing", where=path, got=", ".join(present)
-        )
-    return pd.read_parquet(path, columns=[name for name in columns if name in present])
 
 
 def _pixel_values(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sim2sky.build.dataset import Dataset, read_dataset
 from sim2sky.build.normalisation import Normalisation
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import atomic_path
@@ -95,6 +96,39 @@ class Model:
     def device(self) -> torch.device:
         """Where the network lies."""
         return next(self.network.parameters()).device
+
+    def read_rows(self, path: str | Path, split: str, *, labels: bool = True) -> Dataset:
+        """Read a part of a dataset that the model can take.
+
+        Parameters
+        ----------
+        path : str or Path
+            A dataset file.
+        split : str
+            Key of `sim2sky.build.dataset.SPLITS`.
+        labels : bool
+            Read the labels too.
+
+        Returns
+        -------
+        Dataset
+            Rows of the split only.
+
+        Raises
+        ------
+        Sim2SkyError
+            If the split is empty or the bands are not those the model was trained on.
+        """
+        dataset = read_dataset(path, split, labels=labels)
+        if list(dataset.bands) != list(self.bands):
+            raise Sim2SkyError(
+                "the model was trained on other bands",
+                where=path,
+                got=", ".join(dataset.bands),
+                expected=", ".join(self.bands),
+                fix="give the datasets of the model's own experiment",
+            )
+        return dataset
 
     def prepare(
         self, images: np.ndarray, domain: Literal["source", "target"] = "target"

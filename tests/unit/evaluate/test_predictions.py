@@ -10,7 +10,6 @@ from sim2sky.evaluate.bootstrap import Resampling
 from sim2sky.evaluate.predictions import (
     class_names,
     predict_rows,
-    read_test_rows,
     resampled_scores,
     score_summary,
 )
@@ -20,7 +19,7 @@ QUICK = EvaluateSettings(n_bootstrap=100)
 
 
 def test_only_test_rows_are_read(files, model):
-    rows = read_test_rows(files.source, model)
+    rows = model.read_rows(files.source, "test")
     assert rows.galaxy_id.tolist() == [f"033-{i:06d}" for i in range(20, 60)]
 
 
@@ -28,7 +27,7 @@ def test_other_bands_are_refused(dataset, model, tmp_path):
     data = dataclasses.replace(dataset("x", 0.1), bands=["F160W", "F814W"])
     write_dataset(tmp_path / "x.h5", data, np.full(len(data), 2))
     with pytest.raises(Sim2SkyError, match="other bands; got F160W, F814W; expected F814W, F160W"):
-        read_test_rows(tmp_path / "x.h5", model)
+        model.read_rows(tmp_path / "x.h5", "test")
 
 
 def test_predictions_are_the_models_with_the_domains_normalisation(dataset, model):
