@@ -14,14 +14,12 @@ from sim2sky.detect.settings import DetectSettings
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_files import FITS, first_band_files, fits_suffix, image_name
 from sim2sky.observe.fits_image import read_fits_image
-from sim2sky.observe.images import stem_id
+from sim2sky.observe.images import common_scale, stem_id
 from sim2sky.observe.sky import SkyPatches
 from sim2sky.observe.stamps import Stamps
 from sim2sky.seeding import generator
 
 log = logging.getLogger("sim2sky")
-
-SCALE_TOLERANCE = 0.01
 
 
 def detect_frames(
@@ -88,7 +86,7 @@ def detect_frames(
         )
     everything = pd.concat(objects, ignore_index=True)
     everything.attrs = {"frames": json.dumps(summary)}
-    scale = _common(scales)
+    scale = common_scale(np.array(scales))
     joined = _joined(everything[everything["stamp"]], stamps, scale, settings)
     pixels = np.concatenate(patches)[: settings.sky_patches]
     if len(pixels) == 0 and settings.sky_patches > 0:
@@ -153,13 +151,6 @@ def _joined(
         "noise": True,
     }
     return Stamps(columns, attributes, images=np.stack([cut[0] for cut in cuts]))
-
-
-def _common(scales: list[float]) -> float:
-    """Return the pixel scale of all frames; NaN where they differ or it is unknown."""
-    middle = float(np.median(scales))
-    alike = all(abs(scale - middle) <= SCALE_TOLERANCE * middle for scale in scales)
-    return middle if alike else np.nan
 
 
 def _text(depth: dict[str, float]) -> str:

@@ -102,7 +102,7 @@ def observe_images(
     }
     attributes = {
         "bands": settings.bands,
-        "pixel_scale_arcsec": settings.pixel_scale_arcsec or _common_scale(place[flag == 0, 2]),
+        "pixel_scale_arcsec": settings.pixel_scale_arcsec or common_scale(place[flag == 0, 2]),
         "units": "8bit" if eight_bit else "nJy",
         "psf_fwhm_arcsec": settings.psf_fwhm_arcsec or [np.nan] * len(settings.bands),
         "survey": settings.survey,
@@ -233,8 +233,19 @@ def _kind(path: Path) -> str:
     return "picture" if image_suffix(path) in PICTURES else "fits"
 
 
-def _common_scale(scales: np.ndarray) -> float:
-    """Return the pixel scale of all images; NaN where they differ by a hundredth or more."""
+def common_scale(scales: np.ndarray) -> float:
+    """Return the pixel scale of all images.
+
+    Parameters
+    ----------
+    scales : numpy.ndarray
+        (N,) of each, NaN unknown.
+
+    Returns
+    -------
+    float
+        Their median; NaN where they differ by a hundredth or more, or one is unknown.
+    """
     middle = float(np.median(scales))
     return middle if (np.abs(scales - middle) < 0.01 * middle).all() else np.nan
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2sky.observe.flux import flux_njy
 from sim2sky.observe.settings import SceneSettings
 from sim2sky.observe.stars import paint_star, stellar_flux
 
@@ -191,7 +192,7 @@ def _count_fluxes(n: int, slope: float, random: np.random.Generator) -> np.ndarr
     """Return fluxes (n,) in nJy whose magnitudes follow a power law of counts."""
     low, high = 10 ** (slope * _BRIGHTEST_MAG), 10 ** (slope * _FAINTEST_MAG)
     magnitude = np.log10(random.uniform(low, high, size=n)) / slope
-    return 3631e9 * 10 ** (-0.4 * magnitude)
+    return flux_njy(magnitude)
 
 
 def _log_uniform(low: float, high: float, n: int, random: np.random.Generator) -> np.ndarray:

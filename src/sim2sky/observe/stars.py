@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from sim2sky.observe.flux import flux_njy
+
 # h c / k in um K, CODATA 2018
 _SECOND_RADIATION_CONSTANT = 14387.77
-# Wings of a star in an imaging survey fall as r^-3 (Stoughton et al. 2002, AJ 123, 485, section
-# 4.3, of SDSS); shares and scales are effective, chosen by eye on bright stars in SDSS images.
+# Wings that fall as r^-3, and four spikes: assumptions in shape, share and scale, not fitted to
+# any survey. They are to tell a classifier that such things exist.
 _HALO_SHARE = 0.05
 _HALO_ARCSEC = 2.5
 _SPIKE_SHARE = 0.02  # of all four
@@ -46,7 +48,7 @@ def stellar_flux(
 def paint_star(
     image: np.ndarray,
     place: tuple[float, float],
-    flux_njy: np.ndarray,
+    star_njy: np.ndarray,
     pixel_arcsec: float,
     spike_angle: float,
 ) -> None:
@@ -58,7 +60,7 @@ def paint_star(
         (C,M,M) in nJy per pixel, changed.
     place : tuple of float
         x and y [pixels].
-    flux_njy : numpy.ndarray
+    star_njy : numpy.ndarray
         (C,).
     pixel_arcsec : float
         Side of a pixel.
@@ -66,10 +68,10 @@ def paint_star(
         Direction of a spike [radian]; the others are at right angles.
     """
     x, y = place
-    if flux_njy.max() < 3631e9 * 10 ** (-0.4 * _PLAIN_MAG):
-        paint_point(image, x, y, flux_njy)
+    if star_njy.max() < flux_njy(_PLAIN_MAG):
+        paint_point(image, x, y, star_njy)
         return
-    paint_point(image, x, y, flux_njy * (1 - _HALO_SHARE - _SPIKE_SHARE))
+    paint_point(image, x, y, star_njy * (1 - _HALO_SHARE - _SPIKE_SHARE))
     rows, columns = np.indices(image.shape[1:])
     dx, dy = (columns - x) * pixel_arcsec, (rows - y) * pixel_arcsec
     area = pixel_arcsec**2
@@ -78,7 +80,7 @@ def paint_star(
     across = dy * np.cos(spike_angle) - dx * np.sin(spike_angle)
     spikes = (_spike(along, across) + _spike(across, along)) / 2
     wings = area * (_HALO_SHARE * halo + _SPIKE_SHARE * spikes)
-    image += flux_njy[:, None, None] * wings
+    image += star_njy[:, None, None] * wings
 
 
 def _spike(along: np.ndarray, across: np.ndarray) -> np.ndarray:

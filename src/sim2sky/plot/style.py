@@ -76,7 +76,6 @@ SPARE_COLOURS = ["#56B4E9", "#8C564B", "#B8A800", "#5D3A9B", "#1A6B5A", "#B2182B
 CLASS_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
 UNKNOWN_COLOUR = "#999999"
 DOMAIN_MARKERS = {"source": "o", "target": "^"}
-DOMAIN_LINES = {"source": "-", "target": "--"}
 DOMAINS = ("source", "target")
 
 _RC = {

@@ -17,10 +17,10 @@ def test_colours_are_a_black_bodys():
 
 
 def test_the_sun_lies_on_the_stellar_locus():
-    """g-r = 0.46, r-i = 0.12 (Willmer 2018, ApJS 236, 47, table 3), where lines are too."""
+    """g-r = 0.44, r-i = 0.11 (sdss.org/dr16/algorithms/ugrizVegaSun), lines included."""
     i, r, g = stellar_flux(np.ones(1), WAVELENGTH, np.array([5772.0]))[0]
-    assert 2.5 * np.log10(r / g) == pytest.approx(0.46, abs=0.05)
-    assert 2.5 * np.log10(i / r) == pytest.approx(0.12, abs=0.05)
+    assert 2.5 * np.log10(r / g) == pytest.approx(0.44, abs=0.05)
+    assert 2.5 * np.log10(i / r) == pytest.approx(0.11, abs=0.05)
 
 
 def test_a_point_keeps_its_flux_and_place():

@@ -3,7 +3,7 @@
 Aligning whole distributions also aligns how common each class is. Where
 mergers are half of the mocks and a tenth of a survey, the smallest discrepancy
 is reached by making mergers look like other galaxies. Yan et al. 2017 (CVPR,
-arXiv:1705.00609, equations 5-7) weigh the source's classes so that they are as common
+arXiv:1705.00609) weigh the source's classes so that they are as common
 as the target's seem to be.
 """
 
