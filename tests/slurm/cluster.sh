@@ -79,7 +79,7 @@ install_packages() {
   say "installing ${missing[*]}"
   {
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}"
   } >"$STATE/log/apt.log" 2>&1 || fail "apt-get failed"
 }
 

@@ -134,7 +134,7 @@ def read_image(path: str | Path, settings: ObserveImagesSettings) -> SurveyImage
     """
     path = Path(path)
     if _kind(path) == "picture":
-        return SurveyImage(resized(_picture(path, len(settings.bands)), settings))
+        return SurveyImage(resized(read_picture(path, len(settings.bands)), settings))
     image = read_fits_image(path, settings)
     pixels = image.filled(settings.max_bad_fraction, path)
     square = _central_square(pixels, settings.crop_fraction)
@@ -146,6 +146,44 @@ def read_image(path: str | Path, settings: ObserveImagesSettings) -> SurveyImage
         dec,
         image.pixel_scale_arcsec * factor,
     )
+
+
+def read_picture(path: str | Path, n_bands: int | None = None) -> np.ndarray:
+    """Return an 8-bit picture.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG or JPEG file; an alpha channel is dropped.
+    n_bands : int or None
+        1 turns colours into grey, 3 repeats a grey channel; None: the picture's own.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C,y,x) uint8, y up.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the file is damaged, has more than 8 bits per channel or cannot have as
+        many channels.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode.startswith(("I", "F")):
+                raise ValueError(f"more than 8 bits per channel (mode {picture.mode})")
+            own = 1 if picture.mode in ("1", "L", "LA") else 3
+            pixels = picture.convert("L" if (n_bands or own) == 1 else "RGB")
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+        raise Sim2SkyError("not a readable picture", where=path, got=error) from error
+    pixels = np.atleast_3d(np.asarray(pixels))
+    if n_bands not in (None, pixels.shape[2]):
+        raise WrongBandsError(
+            "a picture has another number of channels", where=path, got=3, expected=n_bands
+        )
+    # Pictures begin at the top, maps and FITS images at the bottom.
+    return pixels[::-1].transpose(2, 0, 1)
 
 
 def resized(pixels: np.ndarray, settings: ObserveImagesSettings) -> np.ndarray:
@@ -275,22 +313,6 @@ def _image_paths(folder: Path, settings: ObserveImagesSettings) -> list[Path]:
         repeated = next(stem for stem in stems if stems.count(stem) > 1)
         raise Sim2SkyError("two images share a name", where=folder, got=repeated)
     return paths
-
-
-def _picture(path: Path, n_bands: int) -> np.ndarray:
-    """Return an 8-bit picture as (C,y,x), y up."""
-    try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("L" if n_bands == 1 else "RGB"))
-    except (OSError, SyntaxError, UnidentifiedImageError) as error:
-        raise Sim2SkyError("not a readable picture", where=path, got=error) from error
-    pixels = np.atleast_3d(pixels)
-    if pixels.shape[2] != n_bands:
-        raise WrongBandsError(
-            "a picture has another number of channels", where=path, got=3, expected=n_bands
-        )
-    # Pictures begin at the top, maps and FITS images at the bottom.
-    return pixels[::-1].transpose(2, 0, 1)
 
 
 def _central_square(pixels: np.ndarray, fraction: float) -> np.ndarray:

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_files import FITS, first_band_files, image_name
@@ -18,7 +17,7 @@ from sim2sky.observe.fits_image import (
     image_scale_arcsec,
     read_plane,
 )
-from sim2sky.observe.images import PICTURES, image_suffix, read_image, stem_id
+from sim2sky.observe.images import PICTURES, image_suffix, read_image, read_picture, stem_id
 from sim2sky.observe.settings import ObserveImagesSettings
 from sim2sky.predict.block import Block, ImageFlag, compare_scale, image_flag, refuse_missing_bands
 from sim2sky.train.model_file import Model
@@ -152,16 +151,7 @@ def read_pixels(path: str | Path) -> tuple[np.ndarray, float, float]:
     """
     path = Path(path)
     if path.suffix.lower() in PICTURES:
-        try:
-            with Image.open(path) as picture:
-                if picture.mode.startswith(("I", "F")):
-                    raise ValueError(f"more than 8 bits per channel (mode {picture.mode})")
-                grey = picture.mode in ("1", "L", "LA")
-                pixels = np.atleast_3d(np.asarray(picture.convert("L" if grey else "RGB")))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise Sim2SkyError("not a readable image", where=path, got=error) from error
-        # pictures begin at the top, FITS images at the bottom
-        return pixels[::-1].transpose(2, 0, 1).astype(np.float32), np.nan, np.nan
+        return read_picture(path).astype(np.float32), np.nan, np.nan
     pixels, header = read_plane(path, None)
     if pixels.ndim == 2:
         pixels = pixels[None]

@@ -147,6 +147,13 @@ def test_a_corrupt_image_is_flagged(folder, caplog):
     assert "1.png: not a readable picture" in caplog.text
 
 
+def test_sixteen_bits_are_refused_and_not_cut_off_at_255(tmp_path):
+    pixels = np.full((8, 8), 5000, dtype=np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    with pytest.raises(Sim2SkyError, match="deep.png: not a readable picture; got more than 8 b"):
+        read_image(tmp_path / "deep.png", settings_with())
+
+
 def test_nan_in_fits_is_flagged(tmp_path):
     for name, value in (("a", np.nan), ("b", 1.0)):
         fits.writeto(tmp_path / f"{name}.fits", np.full((10, 10), value))

@@ -142,7 +142,7 @@ def test_bad_pictures_are_flagged(model_path, folder, pixels, tmp_path, caplog):
     assert table.loc[bad, ["probability_non-merger", "probability_merger"]].isna().all(axis=None)
     assert (table.loc[bad, "predicted"] == "").all()
     assert table.loc[~bad, "probability_merger"].notna().all()
-    assert "b_text.jpg: not a readable image" in caplog.text
+    assert "b_text.jpg: not a readable picture" in caplog.text
     assert "more than 8 bits per channel" in caplog.text
 
 
