@@ -76,6 +76,7 @@ for command in (
     plot.plot_confusion,
     plot.plot_history,
     plot.plot_gradcam,
+    plot.plot_attribution,
     plot.plot_latent,
     plot.plot_table,
     plot.plot_regret,
