@@ -17,10 +17,10 @@ def embed(
     source: Annotated[Path, typer.Option(help="Dataset of the source domain")],
     target: Annotated[Path, typer.Option(help="Dataset of the target domain")],
     output: Annotated[Path, typer.Option(help="Output HDF5 of latent vectors and planes")],
+    settings: Annotated[str, typer.Option(help="JSON text or file")] = "{}",
     untrained: Annotated[
         bool, typer.Option("--untrained", help="Take the network as it was before training")
     ] = False,
-    settings: Annotated[str, typer.Option(help="JSON text or file")] = "{}",
 ) -> None:
     """Lay out the latent space of test rows of both domains and measure it.
 

@@ -73,7 +73,10 @@ def fisher_ratio(points: np.ndarray, group: np.ndarray, weights: np.ndarray) -> 
     """
     known = group >= 0
     points, group, weights = points[known], group[known], weights[known]
-    mass, sums = _masses_and_sums(points, [group == g for g in np.unique(group)], weights)
+    values = np.unique(group)
+    if len(values) < 2:
+        return np.full(weights.shape[1], np.nan)
+    mass, sums = _masses_and_sums(points, [group == value for value in values], weights)
     within = _scatter_within(points, weights, mass, sums)
     total_mass, total_sum = mass.sum(axis=0), sums.sum(axis=0)
     safe = np.where(total_mass > 0, total_mass, 1)

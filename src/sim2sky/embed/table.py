@@ -89,7 +89,7 @@ def separation_table(paths: list[Path]) -> pd.DataFrame:
                 row = _row(space, quantity, values - other.resamples[quantity])
                 row |= {"quantity": f"{row['quantity']}_difference", "reference": reference}
                 table.append(about | row)
-    return pd.DataFrame(table).reindex(columns=COLUMNS).fillna({"reference": ""})
+    return pd.DataFrame(table, columns=COLUMNS)
 
 
 def read_space(path: str | Path) -> Measured:
@@ -171,6 +171,7 @@ def _row(space: Measured, quantity: str, values: np.ndarray) -> dict[str, object
     return {
         "domain": domain,
         "quantity": quantity,
+        "reference": "",
         "value": float(values[0]),
         "low": low,
         "high": high,

@@ -124,8 +124,7 @@ def attribution_table(paths: list[Path], settings: ExplainSettings) -> pd.DataFr
             rows += [about | {"domain": domain} | row for row in found]
         for row in _difference_rows(*domains.values(), "domain", resampling, settings):
             rows.append(about | {"domain": "target", "reference": "source"} | row)
-    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    return table.fillna({"reference": "", "order": ""})
+    return pd.DataFrame([{"reference": "", "order": ""} | row for row in rows], columns=COLUMNS)
 
 
 def read_explained(path: str | Path) -> tuple[tuple[str, str, int], dict[str, Explained]]:

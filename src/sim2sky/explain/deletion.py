@@ -44,7 +44,8 @@ def empty_sky(images: np.ndarray, keys: list[tuple[str, int]], seed: int) -> np.
     """
     size = images.shape[-2:]
     y, x = (max(2, length // 10) for length in size)  # the border of `border_sky`
-    border = np.ones(size, dtype=bool)
+    border = np.zeros(size, dtype=bool)
+    border[1:-1, 1:-1] = True  # pixels at the very edge lack neighbours
     border[y:-y, x:-x] = False
     around = np.ones((3, 3))
     around[1, 1] = 0
@@ -52,7 +53,7 @@ def empty_sky(images: np.ndarray, keys: list[tuple[str, int]], seed: int) -> np.
     for row, (image, key) in enumerate(zip(images, keys, strict=True)):
         drawn = generator("explain", "sky", *key, seed=seed).integers(border.sum(), size=size)
         for band, plane in enumerate(image.astype(np.float64)):
-            noise = plane - ndimage.convolve(plane, around / 8, mode="mirror")
+            noise = plane - ndimage.convolve(plane, around / 8, mode="nearest")
             # a difference from the mean of 8 others scatters by sqrt(9/8) of the noise
             result[row, band] = border_sky(plane)[0] + np.sqrt(8 / 9) * noise[border][drawn]
     return result
