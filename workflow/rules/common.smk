@@ -49,6 +49,9 @@ PLUMBING = {
 }
 MODEL = "results/experiments/{experiment}/models/{method}/{network}/{seed}"
 BASELINE = f"results/experiments/{{experiment}}/models/{{baseline}}/{NETWORK}/{{seed}}"
+UNTRAINED = (
+    "results/experiments/{experiment}/models/untrained/{network}/{seed}/latents.h5"
+)
 TRIAL = "results/experiments/{experiment}/trials/{method}/{network}/{trial}"
 
 
@@ -306,7 +309,25 @@ def shown_files(name):
     return model_files(name, methods=lambda e: e.show, seeds=lambda e: e.seeds[:1])
 
 
-FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "latent"]
+def shown_model(wildcards):
+    """Return a model whose network before training is that of all methods with its seed."""
+    method = CONFIG.experiments[wildcards.experiment].show[0]
+    return f"{MODEL}/model.pt".format(method=method, **wildcards)
+
+
+def shown_latents(wildcards):
+    """Return the latent spaces that are looked into: before training, then by method."""
+    entry = CONFIG.experiments[wildcards.experiment]
+    before = expand(
+        UNTRAINED,
+        experiment=wildcards.experiment,
+        network=entry.networks if entry.show else [],
+        seed=entry.seeds[:1],
+    )
+    return before + shown_files("latents.h5")(wildcards)
+
+
+FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "attribution", "latent"]
 
 
 def figure_files(wildcards):
@@ -324,6 +345,12 @@ def figure_files(wildcards):
         "results/experiments/{e}/{table}",
         e=CONFIG.experiments,
         table=["table.parquet", "table.csv", "audit.json"],
+    )
+    files += expand(
+        "results/experiments/{e}/{table}.{suffix}",
+        e=CONFIG.experiments,
+        table=["attribution", "separation"],
+        suffix=["parquet", "csv"],
     )
     files += expand("results/domains/{d}/audit.json", d=used)
     files += expand("{stem}.parquet", stem=regrets)

@@ -1,5 +1,6 @@
 # needs: a model and the datasets of its experiment
-# makes: explain.h5 beside the model: Grad-CAM maps of the same test galaxies in both domains
+# makes: explain.h5 beside the model: Grad-CAM maps of the same test galaxies in both domains, and
+#        results/experiments/<experiment>/attribution.parquet (.csv), what they amount to
 
 
 rule explain_model:
@@ -30,4 +31,32 @@ rule explain_model:
         " --source {input.source:q}"
         " --target {input.target:q}"
         " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule tabulate_attribution:
+    input:
+        explanations=shown_files("explain.h5"),
+        code=stage_code("explain"),
+    output:
+        table="results/experiments/{experiment}/attribution.parquet",
+        csv="results/experiments/{experiment}/attribution.csv",
+    log:
+        "results/logs/tabulate_attribution/{experiment}.log",
+    benchmark:
+        "results/benchmarks/tabulate_attribution/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        settings=lambda w: as_json(CONFIG.experiments[w.experiment].explain),
+    message:
+        "Summing up where the models of {wildcards.experiment} look"
+    shell:
+        "sim2sky tabulate-attribution"
+        " --settings {params.settings:q}"
+        " --output {output.table:q}"
+        " {input.explanations:q}"
         " 2> {log:q}"

@@ -238,9 +238,38 @@ rule plot_gradcam:
         " 2> {log:q}"
 
 
+rule plot_attribution:
+    input:
+        table="results/experiments/{experiment}/attribution.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/attribution.png",
+            caption="../report/attribution.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/attribution.pdf",
+    log:
+        "results/logs/plot_attribution/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_attribution/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting how far out the networks of {wildcards.experiment} look"
+    shell:
+        "sim2sky plot-attribution"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"
+
+
 rule plot_latent:
     input:
-        latents=shown_files("latents.h5"),
+        latents=shown_latents,
         code=stage_code("plot"),
     output:
         png=report(

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import SparseEfficiencyWarning
@@ -55,7 +56,28 @@ def principal_components(latent: np.ndarray, n_components: int) -> tuple[np.ndar
     return pca.fit_transform(standard), float(pca.explained_variance_ratio_.sum())
 
 
-def isomap_plane(points: np.ndarray, n_neighbours: int) -> tuple[np.ndarray, int, int]:
+class IsomapPlane(NamedTuple):
+    """Isomap coordinates and how they came about.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        (N,2) float64.
+    distance : numpy.ndarray
+        (N,N) along the graph of neighbours, which the plane is to keep.
+    n_neighbours : int
+        As used.
+    n_pieces : int
+        Pieces of the graph that were joined; 1 if it hung together.
+    """
+
+    points: np.ndarray
+    distance: np.ndarray
+    n_neighbours: int
+    n_pieces: int
+
+
+def isomap_plane(points: np.ndarray, n_neighbours: int) -> IsomapPlane:
     """Return isomap coordinates, which keep distances along the cloud of points.
 
     Tenenbaum, de Silva & Langford 2000, Science 290, 2319. If the graph of
@@ -71,12 +93,8 @@ def isomap_plane(points: np.ndarray, n_neighbours: int) -> tuple[np.ndarray, int
 
     Returns
     -------
-    plane : numpy.ndarray
-        (N,2) float64.
-    n_neighbours : int
-        As used.
-    n_pieces : int
-        Pieces of the graph that were joined; 1 if it hung together.
+    IsomapPlane
+        The plane, the distances behind it, and what the graph was like.
     """
     limit = min(MAX_GROWTH_OF_NEIGHBOURS * n_neighbours, len(points) - 1)
     n_neighbours = min(n_neighbours, limit)
@@ -95,7 +113,7 @@ def isomap_plane(points: np.ndarray, n_neighbours: int) -> tuple[np.ndarray, int
         warnings.filterwarnings("ignore", message="The number of connected components")
         warnings.simplefilter("ignore", SparseEfficiencyWarning)
         plane = isomap.fit_transform(points)
-    return plane, n_neighbours, n_pieces
+    return IsomapPlane(plane, isomap.dist_matrix_, n_neighbours, n_pieces)
 
 
 def tsne_plane(points: np.ndarray, perplexity: float, seed: int) -> np.ndarray:

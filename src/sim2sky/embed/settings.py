@@ -20,8 +20,8 @@ class EmbedSettings(Settings):
     n_neighbours: int = Field(
         15,
         ge=2,
-        description="Neighbours of a point in isomap's graph; raised up to fourfold while the "
-        "graph is in pieces.",
+        description="Neighbours of a point in isomap's graph, raised up to fourfold while the "
+        "graph is in pieces; and those whose trustworthiness is measured.",
     )
     perplexity: float = Field(
         30.0, gt=1, description="t-SNE's perplexity, a soft number of neighbours."
@@ -29,10 +29,15 @@ class EmbedSettings(Settings):
     cv_folds: int = Field(
         5, ge=2, description="Number of folds, by system, of the domain classifier."
     )
+    n_permutations: int = Field(
+        999, ge=99, description="Number of permutations of the systems behind the MMD's p-value."
+    )
     n_bootstrap: int = Field(
         1000, ge=100, description="Number of resamples of the systems behind each interval."
     )
     interval: float = Field(
         0.95, gt=0, lt=1, description="Probability that an interval (low to high) covers."
     )
-    seed: int = Field(0, ge=0, description="Seed of the choice of rows, t-SNE and resampling.")
+    seed: int = Field(
+        0, ge=0, description="Seed of the choice of rows, t-SNE, permutations and resampling."
+    )

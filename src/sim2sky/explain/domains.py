@@ -1,24 +1,25 @@
 """Explanations of the same galaxies in the source and the target domain."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import h5py
 import numpy as np
 
 from sim2sky.build.dataset import Dataset, labels_for_model
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.choice import choose_rows
+from sim2sky.explain.deletion import ORDERS, deletion_curves
+from sim2sky.explain.extent import profile_edges, radial_shares, radius_in_units
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
+from sim2sky.explain.randomised import random_weights_correlation
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.files import atomic_path
 from sim2sky.measure.footprint import significant_light
 
 if TYPE_CHECKING:
     from sim2sky.train.model_file import Model
-
-NUMBERS = ("attribution_radius", "attribution_on_sky", "light_radius")
 
 
 def choose_galaxies(source: Dataset, target: Dataset, n: int, seed: int) -> list[np.ndarray]:
@@ -70,7 +71,7 @@ def explained_classes(settings: ExplainSettings, classes: list[str]) -> list[str
     Returns
     -------
     list of str
-        Never empty.
+        As named, else all, the last first.
 
     Raises
     ------
@@ -85,11 +86,16 @@ def explained_classes(settings: ExplainSettings, classes: list[str]) -> list[str
             got=", ".join(unknown),
             expected=", ".join(classes),
         )
-    return settings.classes or classes[-1:]
+    return settings.classes or [classes[-1], *classes[:-1]]
 
 
 def explain_rows(
-    model: "Model", dataset: Dataset, rows: np.ndarray, domain: str, settings: ExplainSettings
+    model: "Model",
+    dataset: Dataset,
+    rows: np.ndarray,
+    domain: Literal["source", "target"],
+    settings: ExplainSettings,
+    unit_px: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Return Grad-CAM maps of some rows and what they amount to.
 
@@ -104,77 +110,63 @@ def explain_rows(
     domain : {"source", "target"}
         Chooses the normalisation.
     settings : ExplainSettings
-        Classes and threshold.
+        Classes, radii and checks.
+    unit_px : numpy.ndarray
+        (N,) half-light radii, from `sim2sky.explain.extent.half_light_radii`.
 
     Returns
     -------
     dict of numpy.ndarray
         ``images`` (N,C,H,W), ``gradcam`` (N,H,W) of the first class explained and
         ``gradcam_<class>`` of the others, ``label``, ``predicted``, ``probability``
-        (N,K), ``galaxy_id``, ``view``, ``system_id``; ``attribution_radius`` and
-        ``light_radius`` (mean distance from the centre, weighted with the map or
-        with the light, in half widths of the image) and ``attribution_on_sky``
-        (the map's share on pixels without significant light).
+        (N,K), ``galaxy_id``, ``view``, ``system_id``; ``half_light_radius_px`` (N,).
+        By image and explained class (N,E): ``attribution_radius`` and
+        ``attribution_radius_r50``, the mean distance from the centre weighted with the map,
+        in half widths of the image and in half-light radii; ``attribution_on_sky``, the
+        map's share on pixels without significant light; ``random_weights_correlation``,
+        see `sim2sky.explain.randomised`. ``light_radius`` (N,) is weighted with the light
+        and in half widths, ``even_radius_r50`` (N,) with nothing. ``profile`` (N,E,R) and
+        ``even_profile`` (N,R) are shares in annuli (`radial_shares`) of the maps and of
+        the image's pixels. ``deletion`` (N,3,F) are the curves of `deletion_curves` for
+        the class that is predicted, NaN where that is not an explained one.
     """
     images = dataset.images[rows]
+    keys = list(zip(dataset.galaxy_id[rows].tolist(), dataset.view[rows].tolist(), strict=True))
     probability, _ = model.predict(images, domain)
+    predicted = probability.argmax(axis=1).astype(np.int8)
     prepared = model.prepare(images, domain)
-    main, *others = explained_classes(settings, model.classes)
+    names = explained_classes(settings, model.classes)
     maps = {
         name: gradcam_maps(model.network_for(domain), prepared, model.classes.index(name))
-        for name in (main, *others)
+        for name in names
     }
     light = images.sum(axis=1)
     bright = significant_light(light, settings.light_sigma)
+    edges = profile_edges(settings.profile_max_r50, settings.profile_bin_r50)
+    even = np.ones(light.shape, dtype=np.float32)
     return {
         "images": images,
-        "gradcam": maps[main],
-        **{f"gradcam_{name}": maps[name] for name in others},
+        "gradcam": maps[names[0]],
+        **{f"gradcam_{name}": maps[name] for name in names[1:]},
         "label": labels_for_model(dataset, model.classes)[rows],
-        "predicted": probability.argmax(axis=1).astype(np.int8),
+        "predicted": predicted,
         "probability": probability,
         "galaxy_id": dataset.galaxy_id[rows],
         "view": dataset.view[rows],
         "system_id": dataset.system_id[rows],
-        "attribution_radius": weighted_radius(maps[main]),
-        "attribution_on_sky": 1 - share_on(maps[main], bright),
+        "half_light_radius_px": unit_px,
+        "attribution_radius": _by_class(maps, weighted_radius),
+        "attribution_radius_r50": _by_class(maps, lambda m: radius_in_units(m, unit_px)),
+        "attribution_on_sky": _by_class(maps, lambda m: 1 - share_on(m, bright)),
         "light_radius": weighted_radius(np.clip(light, 0, None) * bright),
+        "even_radius_r50": radius_in_units(even, unit_px),
+        "profile": _by_class(maps, lambda m: radial_shares(m, unit_px, edges)),
+        "even_profile": radial_shares(even, unit_px, edges),
+        "random_weights_correlation": random_weights_correlation(
+            model, images, domain, maps, n_draws=settings.random_networks, seed=settings.seed
+        ),
+        "deletion": _deletion(model, images, domain, maps, predicted, keys, settings),
     }
-
-
-def mean_numbers(
-    explained: dict[str, np.ndarray], classes: list[str], settings: ExplainSettings
-) -> dict[str, float]:
-    """Return the mean of each number over the images, with its interval over systems.
-
-    Parameters
-    ----------
-    explained : dict of numpy.ndarray
-        From `explain_rows`.
-    classes : list of str
-        K names.
-    settings : ExplainSettings
-        The resampling.
-
-    Returns
-    -------
-    dict of float
-        ``<number>_mean``, ``_low`` and ``_high`` over all images, and
-        ``<number>_<class>_mean`` ... over those that truly are of a class.
-    """
-    system_id, label = explained["system_id"], explained["label"]
-    resampling = Resampling.draw(system_id, settings.n_bootstrap, settings.seed)
-    groups = {"": np.ones(len(label), dtype=bool)}
-    groups |= {f"_{name}": label == number for number, name in enumerate(classes)}
-    result = {}
-    for number in NUMBERS:
-        for suffix, member in groups.items():
-            used = member & np.isfinite(explained[number])
-            values = _resampled_mean(explained[number][used], system_id[used], resampling)
-            low, high = interval(values, settings.interval)
-            stem = f"{number}{suffix}"
-            result |= {f"{stem}_mean": values[0], f"{stem}_low": low, f"{stem}_high": high}
-    return result
 
 
 def write_explanations(
@@ -202,7 +194,7 @@ def write_explanations(
     stamp : dict of str
         Provenance.
     """
-    size = explained["source"]["gradcam"].shape[1:]
+    names = explained_classes(settings, model.classes)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for domain, columns in explained.items():
             group = file.create_group(domain)
@@ -215,10 +207,10 @@ def write_explanations(
                 units=dataset.units,
                 stretch=dataset.normalisation.stretch,
                 softening=dataset.normalisation.softening,
-                **mean_numbers(columns, model.classes, settings),
             )
         file.attrs.update(
-            explained_class=explained_classes(settings, model.classes)[0],
+            explained_class=names[0],
+            explained_classes=names,
             classes=list(model.classes),
             bands=list(model.bands),
             units=datasets["source"].units,
@@ -226,10 +218,46 @@ def write_explanations(
             method=model.method,
             network=model.network_name,
             seed=model.seed,
-            even_radius=weighted_radius(np.ones((1, *size)))[0],
-            same_galaxies=_same(explained["source"], explained["target"]),
+            profile_edges_r50=profile_edges(settings.profile_max_r50, settings.profile_bin_r50),
+            deletion_orders=list(ORDERS),
             **stamp,
         )
+
+
+def _by_class(
+    maps: dict[str, np.ndarray], number: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Return a number of every map, by image and class."""
+    return np.stack([number(each) for each in maps.values()], axis=1)
+
+
+def _deletion(
+    model: "Model",
+    images: np.ndarray,
+    domain: Literal["source", "target"],
+    maps: dict[str, np.ndarray],
+    predicted: np.ndarray,
+    keys: list[tuple[str, int]],
+    settings: ExplainSettings,
+) -> np.ndarray:
+    """Return the deletion curves of each image for the class that is predicted."""
+    curves = np.full(
+        (len(images), len(ORDERS), settings.deletion_steps + 1), np.nan, dtype=np.float32
+    )
+    for name, of_class in maps.items():
+        number = model.classes.index(name)
+        rows = np.flatnonzero(predicted == number)
+        curves[rows] = deletion_curves(
+            model,
+            images[rows],
+            domain,
+            of_class[rows],
+            predicted[rows],
+            [keys[row] for row in rows],
+            steps=settings.deletion_steps,
+            seed=settings.seed,
+        )
+    return curves
 
 
 def _labelled_rows(dataset: Dataset) -> np.ndarray:
@@ -242,21 +270,3 @@ def _choose(dataset: Dataset, rows: np.ndarray, n: int, seed: int) -> np.ndarray
     """Return which of some rows are chosen."""
     columns = (dataset.galaxy_id, dataset.view, dataset.system_id, dataset.label)
     return choose_rows(*(column[rows] for column in columns), n, seed)
-
-
-def _resampled_mean(
-    values: np.ndarray, system_id: np.ndarray, resampling: Resampling
-) -> np.ndarray:
-    """Return the mean (1+B,) of values in the sample and its resamples."""
-
-    def mean(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = weights.sum(axis=0)
-        empty = np.full(len(total), np.nan)
-        return {"mean": np.divide(values @ weights, total, out=empty, where=total > 0)}
-
-    return resampling.apply(mean, system_id)["mean"]
-
-
-def _same(source: dict[str, np.ndarray], target: dict[str, np.ndarray]) -> bool:
-    """Return whether both domains show the same galaxies and views."""
-    return all(np.array_equal(source[name], target[name]) for name in ("galaxy_id", "view"))

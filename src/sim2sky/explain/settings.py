@@ -14,13 +14,27 @@ class ExplainSettings(Settings):
     classes: list[str] = Field(
         [],
         description="Classes whose evidence is mapped; the first gives the main map. "
-        "Empty: the last class (mergers).",
+        "Empty: all, the last (mergers) first.",
     )
     light_sigma: float = Field(
         3.0,
         gt=0,
         description="Brightness above the image's border, in units of the border's scatter, from "
         "which a pixel counts as light and not as sky.",
+    )
+    profile_max_r50: float = Field(
+        6.0, gt=0, description="How far out radial profiles go, in half-light radii of the galaxy."
+    )
+    profile_bin_r50: float = Field(
+        0.5, gt=0, description="Width of an annulus of a radial profile, in half-light radii."
+    )
+    deletion_steps: int = Field(
+        16,
+        ge=2,
+        description="In how many equal shares the pixels of an image give way to empty sky.",
+    )
+    random_networks: int = Field(
+        3, ge=1, description="How often the weights are drawn anew for the control of the maps."
     )
     n_bootstrap: int = Field(
         1000, ge=100, description="Number of resamples of the systems behind each interval."

@@ -11,6 +11,7 @@ KINDS = {  # in the order of the page
     "roc": "ROC curves",
     "confusion": "Confusion matrices",
     "gradcam": "Where the networks look",
+    "attribution": "How far out the networks look, and whether it matters",
     "latent": "Latent space",
     "history": "Learning curves",
     "realism": "How real the mocks look",

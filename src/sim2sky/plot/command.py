@@ -92,6 +92,19 @@ def plot_gradcam(
     _write(lambda: gradcam_figure(files, parsed), output, parsed)
 
 
+def plot_attribution(
+    table: Annotated[Path, typer.Option(help="attribution.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot how far from the centre each method's evidence lies, and the checks of its maps."""
+    from sim2sky.plot.attribution import attribution_figure, read_attribution
+
+    parsed = read_settings(PlotSettings, settings)
+    rows = read_attribution(table)
+    _write(lambda: attribution_figure(rows), output, parsed)
+
+
 def plot_latent(
     latents: Annotated[
         list[Path], typer.Argument(help="models/<method>/<network>/<seed>/latents.h5 files")

@@ -31,33 +31,30 @@ class Explanation:
     ----------
     images : numpy.ndarray
         (N,C,H,W) in the units of the dataset.
-    gradcam : numpy.ndarray
-        (N,H,W) in [0, 1].
+    maps : dict of numpy.ndarray
+        (N,H,W) in [0, 1] by the explained class, the main one first.
     label, predicted : numpy.ndarray
         (N,) indices of classes.
     probability : numpy.ndarray
-        (N,) of the explained class.
+        (N,K) by class.
     keys : list of tuple
         (galaxy_id, view) of each row.
     classes : list of str
         Names of the classes.
-    explained : str
-        Name of the explained class.
-    radius, on_sky : float
-        Mean over all explained images of the map's mean distance from the centre
-        (in half widths of the image) and of its share on empty sky.
+    radius, on_sky : dict of float
+        By explained class, mean over all explained images of its map's mean distance from
+        the centre (in half-light radii of the galaxy) and of its share on empty sky.
     """
 
     images: np.ndarray
-    gradcam: np.ndarray
+    maps: dict[str, np.ndarray]
     label: np.ndarray
     predicted: np.ndarray
     probability: np.ndarray
     keys: list[tuple[str, int]]
     classes: list[str]
-    explained: str
-    radius: float
-    on_sky: float
+    radius: dict[str, float]
+    on_sky: dict[str, float]
 
 
 def read_explanation(path: str | Path, domain: str) -> Explanation:
@@ -86,20 +83,28 @@ def read_explanation(path: str | Path, domain: str) -> Explanation:
         view = hdf5_dataset(group, "view")[:]
         if len(view) == 0:
             raise Sim2SkyError("no galaxies", where=f"{path}:/{domain}")
-        columns = {
-            name: hdf5_dataset(group, name)[:]
-            for name in ("images", "gradcam", "label", "predicted", "probability")
+        if "explained_classes" not in file.attrs:
+            raise Sim2SkyError(
+                "attribute explained_classes is missing",
+                where=path,
+                fix="make the file with `sim2sky explain`",
+            )
+        main, *others = (str(name) for name in file.attrs["explained_classes"])
+        maps = {main: "gradcam"} | {name: f"gradcam_{name}" for name in others}
+        means = {
+            name: _means(hdf5_dataset(group, name)[:], list(maps))
+            for name in ("attribution_radius_r50", "attribution_on_sky")
         }
-        classes = [str(name) for name in file.attrs["classes"]]
-        explained = str(file.attrs["explained_class"])
-        columns["probability"] = columns["probability"][:, classes.index(explained)]
         return Explanation(
-            **columns,
+            **{
+                name: hdf5_dataset(group, name)[:]
+                for name in ("images", "label", "predicted", "probability")
+            },
+            maps={name: hdf5_dataset(group, dataset)[:] for name, dataset in maps.items()},
             keys=list(zip(galaxy_id.tolist(), view.tolist(), strict=True)),
-            classes=classes,
-            explained=explained,
-            radius=float(group.attrs["attribution_radius_mean"]),
-            on_sky=float(group.attrs["attribution_on_sky_mean"]),
+            classes=[str(name) for name in file.attrs["classes"]],
+            radius=means["attribution_radius_r50"],
+            on_sky=means["attribution_on_sky"],
         )
 
 
@@ -149,8 +154,9 @@ def gradcam_figure(files: dict[ModelKey, Path], settings: PlotSettings) -> Figur
     Returns
     -------
     matplotlib.figure.Figure
-        The image, then one column per method; the target's beside the source's
-        if a page is wide enough for both, else in the row below.
+        The image, then a column per method and explained class, of the main class alone
+        where those are too many; the target's beside the source's if a page is wide
+        enough for both, else in the row below.
 
     Raises
     ------
@@ -162,7 +168,11 @@ def gradcam_figure(files: dict[ModelKey, Path], settings: PlotSettings) -> Figur
         for key, path in files.items()
     }
     pairs = _paired_galaxies(models, settings.gradcam_galaxies)
-    n_columns = 1 + len(models)  # of one block
+    classes = list(next(iter(models.values()))["source"].maps)
+    if 1 + len(models) * len(classes) > COLUMNS:
+        classes = classes[:1]
+    shown = [(key, name) for key in models for name in classes]
+    n_columns = 1 + len(shown)  # of one block
     if 2 * n_columns <= COLUMNS:
         rows = [list(zip(DOMAINS, pair, strict=True)) for pair in pairs]
     else:
@@ -170,29 +180,38 @@ def gradcam_figure(files: dict[ModelKey, Path], settings: PlotSettings) -> Figur
     n_blocks = len(rows[0])
     margin = 0.6 + 0.4 * n_blocks
     side = min((PAGE_WIDTH_IN - margin) / (n_columns * n_blocks), 1.4)
-    size = (side * n_columns * n_blocks + margin, (side + 0.02) * len(rows) + 0.95)
+    size = (side * n_columns * n_blocks + margin, (side + 0.02) * len(rows) + 1.05)
     figure = new_figure(*size)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, hspace=0.01, wspace=0.01)
     panels = panel_grid(figure, len(rows), n_columns * n_blocks)
     for row, line in zip(rows, panels, strict=True):
         for block, (domain, galaxy) in enumerate(row):
             cells = line[block * n_columns : (block + 1) * n_columns]
-            _draw_block(cells, [model[domain] for model in models.values()], domain, galaxy)
+            entries = [(models[key][domain], name) for key, name in shown]
+            _draw_block(cells, entries, domain, galaxy)
     for block in range(n_blocks):
         columns = slice(block * n_columns, (block + 1) * n_columns)
-        shown = DOMAINS if n_blocks == 1 else DOMAINS[block : block + 1]
-        _name_columns(panels[0][columns], panels[-1][columns], models, shown)
-    explained = next(iter(models.values()))["source"].explained
+        domains = DOMAINS if n_blocks == 1 else DOMAINS[block : block + 1]
+        _name_columns(panels[0][columns], panels[-1][columns], models, shown, domains)
     flat = [axes for line in panels for axes in line]
     bar = figure.colorbar(ScalarMappable(cmap=CMAP), ax=flat, fraction=0.02, aspect=40, pad=0.01)
-    bar.set_label(f"Grad-CAM of {explained} (maximum: 1)")
+    of = f" of {classes[0]}" if len(classes) == 1 else ""
+    bar.set_label(f"Grad-CAM{of} (maximum of each map: 1)")
     handles = [
         Patch(facecolor="none", edgecolor=RIGHT, linewidth=1.6, label="right prediction"),
         Patch(facecolor="none", edgecolor=WRONG, linewidth=1.6, linestyle="--", label="wrong"),
-        Line2D([], [], linestyle="", label=f"p: probability of {explained}"),
+        Line2D([], [], linestyle="", label=f"p: probability{of or ' of the class'}"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _means(values: np.ndarray, names: list[str]) -> dict[str, float]:
+    """Return the mean (N,E) over images by class; NaN where no map has the number."""
+    count = np.isfinite(values).sum(axis=0)
+    total = np.nansum(values, axis=0)
+    means = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return dict(zip(names, means.tolist(), strict=True))
 
 
 def _paired_galaxies(
@@ -215,41 +234,48 @@ def _paired_galaxies(
 
 
 def _draw_block(
-    cells: list[Axes], entries: list[Explanation], domain: str, galaxy: tuple[str, int]
+    cells: list[Axes],
+    entries: list[tuple[Explanation, str]],
+    domain: str,
+    galaxy: tuple[str, int],
 ) -> None:
-    """Draw one galaxy in one domain: the image, then each method's map."""
-    first = entries[0]
+    """Draw one galaxy in one domain: the image, then each method's maps of each class."""
+    first = entries[0][0]
     index = first.keys.index(galaxy)
     cells[0].imshow(grey_image(first.images[index]), cmap="gray", origin="lower")
     name = _class_name(first, int(first.label[index]))
     cells[0].set_ylabel(f"{domain}\n{name}", fontsize=8)
     hide_ticks(cells[0])
-    for axes, entry in zip(cells[1:], entries, strict=True):
-        _draw_map(axes, entry, entry.keys.index(galaxy))
+    for axes, (entry, name) in zip(cells[1:], entries, strict=True):
+        _draw_map(axes, entry, name, entry.keys.index(galaxy))
 
 
 def _name_columns(
     top: list[Axes],
     bottom: list[Axes],
     models: dict[ModelKey, dict[str, Explanation]],
+    shown: list[tuple[ModelKey, str]],
     domains: tuple[str, ...],
 ) -> None:
     """Write the method above each column, and below it what its maps amount to."""
+    several = len({name for _, name in shown}) > 1
     labels = variant_labels([(key.method, key.network) for key in models])
     top[0].set_title("image", fontsize=8)
-    bottom[0].set_xlabel("mean radius\non sky", fontsize=7.5)
-    for upper, lower, (key, model) in zip(top[1:], bottom[1:], models.items(), strict=True):
-        name = labels[key.method, key.network]
-        upper.set_title(name.replace(" (target labels)", ""), fontsize=8)  # a column is narrow
-        radius = " | ".join(f"{model[domain].radius:.2f}" for domain in domains)
-        on_sky = " | ".join(f"{100 * model[domain].on_sky:.0f} %" for domain in domains)
+    bottom[0].set_xlabel("mean radius / $R_{50}$\non sky", fontsize=7.5)
+    for upper, lower, (key, name) in zip(top[1:], bottom[1:], shown, strict=True):
+        # a column is narrow
+        title = labels[key.method, key.network].replace(" (target labels)", "")
+        upper.set_title(f"{title}\n{name}" if several else title, fontsize=8)
+        entries = [models[key][domain] for domain in domains]
+        radius = " | ".join(f"{entry.radius[name]:.2f}" for entry in entries)
+        on_sky = " | ".join(f"{100 * entry.on_sky[name]:.0f} %" for entry in entries)
         lower.set_xlabel(f"{radius}\n{on_sky}", fontsize=7.5)
 
 
-def _draw_map(axes: Axes, entry: Explanation, index: int) -> None:
+def _draw_map(axes: Axes, entry: Explanation, name: str, index: int) -> None:
     """Draw the map over the image, the probability and a frame that says right or wrong."""
     axes.imshow(grey_image(entry.images[index]), cmap="gray", origin="lower")
-    cam = entry.gradcam[index]
+    cam = entry.maps[name][index]
     # a weak map lets the galaxy through
     axes.imshow(colormaps[CMAP](cam), alpha=0.25 + 0.45 * cam, origin="lower")
     label, predicted = entry.label[index], entry.predicted[index]
@@ -261,7 +287,7 @@ def _draw_map(axes: Axes, entry: Explanation, index: int) -> None:
     axes.text(
         0.05,
         0.05,
-        f"p = {entry.probability[index]:.2f}",
+        f"p = {entry.probability[index, entry.classes.index(name)]:.2f}",
         transform=axes.transAxes,
         color="white",
         fontsize=7,

@@ -25,13 +25,25 @@ from sim2sky.plot.style import (
 
 COLUMNS = 4
 PLANES = {"isomap": "isomap", "tsne": "t-SNE"}
-NUMBERS = {  # attribute of the file -> its name under the panels
+# attribute of the file -> its name beside the panels; of a plane, what follows its name
+FAITHFULNESS = {
+    "distance_correlation": "rank corr. of distances",
+    "geodesic_correlation": "the same along the graph",
+    "trustworthiness": "trustworthiness",
+}
+SEPARATION = {
     "silhouette_class_source": "class silhouette, source",
     "silhouette_class_target": "class silhouette, target",
+    "fisher_ratio_class_source": "class Fisher ratio, source",
+    "fisher_ratio_class_target": "class Fisher ratio, target",
     "silhouette_domain": "domain silhouette",
-    "proxy_a_distance": r"proxy $\mathcal{A}$-distance",
+    "proxy_a_distance": "proxy A-distance",
     "domain_distance": "domain distance",
+    "mmd_squared": "squared MMD",
 }
+P_VALUE = "mmd_p_value"
+NUMBERS = [*SEPARATION, *(f"{plane}_{name}" for plane in PLANES for name in FAITHFULNESS)]
+NAMES_IN = 1.45  # room for the names of the numbers, left of the panels
 
 
 @dataclass(frozen=True)
@@ -46,15 +58,18 @@ class Latents:
         (N,): 0 source, 1 target; index of the class, -1 unknown.
     classes : list of str
         The model's classes.
-    numbers : dict of float
-        By the keys of `NUMBERS`.
+    numbers : dict of tuple
+        Value and ends of the interval by the names in `NUMBERS`.
+    p_value : float
+        Of the MMD.
     """
 
     planes: dict[str, np.ndarray]
     domain: np.ndarray
     label: np.ndarray
     classes: list[str]
-    numbers: dict[str, float]
+    numbers: dict[str, tuple[float, float, float]]
+    p_value: float
 
 
 def read_latents(path: str | Path) -> Latents:
@@ -76,7 +91,9 @@ def read_latents(path: str | Path) -> Latents:
         If the file lacks something.
     """
     with open_hdf5(path) as file:
-        missing = [name for name in ("classes", *NUMBERS) if name not in file.attrs]
+        ends = ("", "_low", "_high")
+        needed = ["classes", P_VALUE, *(f"{name}{end}" for name in NUMBERS for end in ends)]
+        missing = [name for name in needed if name not in file.attrs]
         if missing:
             raise Sim2SkyError(
                 f"attribute {', '.join(missing)} is missing",
@@ -88,7 +105,10 @@ def read_latents(path: str | Path) -> Latents:
             domain=hdf5_dataset(file, "domain")[:],
             label=hdf5_dataset(file, "label")[:],
             classes=[str(name) for name in file.attrs["classes"]],
-            numbers={name: float(file.attrs[name]) for name in NUMBERS},
+            numbers={
+                name: tuple(float(file.attrs[f"{name}{end}"]) for end in ends) for name in NUMBERS
+            },
+            p_value=float(file.attrs[P_VALUE]),
         )
 
 
@@ -104,34 +124,60 @@ def latent_figure(files: dict[ModelKey, Path]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Blocks of two rows, up to `COLUMNS` methods side by side.
+        Blocks of two rows, up to `COLUMNS` methods side by side. Below each plane stands how
+        far it can be trusted, below both what does not depend on a plane.
     """
     models = {key: read_latents(path) for key, path in files.items()}
     labels = variant_labels([(key.method, key.network) for key in models])
     blocks, columns = blocks_of_columns(len(models), COLUMNS)
-    side = min((PAGE_WIDTH_IN - 0.3) / columns, 2.3)
-    height = (2 * side + 1.05) * blocks + 0.35
-    figure = new_figure(max(side * columns + 0.3, COLUMN_WIDTH_IN), height)
+    side = min((PAGE_WIDTH_IN - NAMES_IN) / columns, 1.9)
+    height = (2 * side + 2.35) * blocks + 0.4
+    figure = new_figure(max(side * columns + NAMES_IN, COLUMN_WIDTH_IN), height)
     panels = panel_grid(figure, 2 * blocks, columns)
     for index, (key, latents) in enumerate(models.items()):
         block, column = divmod(index, columns)
         for offset, (plane, name) in enumerate(PLANES.items()):
             axes = panels[2 * block + offset][column]
             _draw_plane(axes, latents, plane)
+            names = {f"{plane}_{kind}": text for kind, text in FAITHFULNESS.items()}
+            last = offset == len(PLANES) - 1
+            _write_numbers(axes, latents, names | (SEPARATION if last else {}), column == 0, last)
             if column == 0:
                 axes.set_ylabel(name)
         # further down, the numbers of the block above need some distance
         panels[2 * block][column].set_title(
             labels[key.method, key.network], pad=14 if block else 6
         )
-        text = "\n".join(f"{NUMBERS[name]}: {v:.2f}" for name, v in latents.numbers.items())
-        panels[2 * block + 1][column].set_xlabel(text, fontsize=7.5)
     for row in panels[-2:]:
         for axes in row[len(models) - columns * (blocks - 1) :]:
             axes.set_visible(False)
     handles = _handles(list(models.values()))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     return figure
+
+
+def _write_numbers(
+    axes: Axes, latents: Latents, names: dict[str, str], with_names: bool, with_p_value: bool
+) -> None:
+    """Write numbers with their intervals below a panel, and their names left of the first."""
+    values = ["{:.2f} [{:.2f}, {:.2f}]".format(*latents.numbers[name]) for name in names]
+    texts = list(names.values())
+    if with_p_value:
+        values.append(f"{latents.p_value:.2g}")
+        texts.append("its p-value")
+    columns = [(0.5, "center", values)] + ([(-0.06, "right", texts)] if with_names else [])
+    for place, side, lines in columns:
+        axes.annotate(
+            "\n".join(lines),
+            (place, 0),
+            xycoords="axes fraction",
+            xytext=(0, -4),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            fontsize=7,
+            linespacing=1.25,
+        )
 
 
 def _draw_plane(axes: Axes, latents: Latents, plane: str) -> None:

@@ -25,6 +25,7 @@ PAGE_WIDTH_IN = 7.1
 
 # the order is the order of every legend and of every table
 METHOD_LABELS = {
+    "untrained": "before training",
     "source_only": "source only",
     "shuffled_labels": "shuffled labels",
     "augmentation": "augmentation",
@@ -51,6 +52,7 @@ METHOD_LABELS = {
 }
 # variants of a method are lighter and darker shades of its colour
 METHOD_COLOURS = {
+    "untrained": "#A0A0A0",
     "source_only": "#000000",
     "shuffled_labels": "#B5B5B5",
     "augmentation": "#5D3A9B",

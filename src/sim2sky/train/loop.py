@@ -13,14 +13,13 @@ from torch.nn.functional import cross_entropy
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.provenance import settings_digest
-from sim2sky.seeding import generator
 from sim2sky.train.adaptation import DomainBatch, build_losses
 from sim2sky.train.adaptation.weighting import WeightedSum
 from sim2sky.train.batches import training_batches
 from sim2sky.train.checkpoint import load_checkpoint, save_checkpoint, termination_awaited
 from sim2sky.train.data import TrainingData
 from sim2sky.train.history import Progress, history_row
-from sim2sky.train.networks import build_network
+from sim2sky.train.initial import initial_network
 from sim2sky.train.optimisation import (
     class_weights_of,
     deterministic,
@@ -86,9 +85,8 @@ def train_network(
     method = settings.method
     with deterministic(settings.num_threads):
         # 1. the network and everything else that changes while training
-        torch.manual_seed(int(generator("train", "weights", seed=seed).integers(2**62)))
-        network = build_network(
-            settings.network, len(data.bands), len(data.classes), data.image_size
+        network = initial_network(
+            settings.network, len(data.bands), len(data.classes), data.image_size, seed
         ).to(device)
         taken_over = set() if initial_weights is None else adopt_weights(network, initial_weights)
         digest = training_digest(data, settings, seed, device, network)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from sim2sky.build.normalisation import Normalisation
 from sim2sky.embed.command import embed
 from sim2sky.embed.latents import embed_latents, latent_rows
 from sim2sky.embed.settings import EmbedSettings
+from sim2sky.train.initial import initial_network
 from sim2sky.train.model_file import Model, save_model
 from sim2sky.train.networks import build_network
 
@@ -72,8 +75,8 @@ def test_rows_are_balanced_twins_with_the_models_latents(model):
 
 def test_equal_domains_have_no_distance_and_moved_ones_have(model):
     source = make_dataset("clean", 0.0)
-    _, same = embed_latents(latent_rows(model, source, source, QUICK), CLASSES, QUICK)
-    _, moved = embed_latents(
+    _, same, _ = embed_latents(latent_rows(model, source, source, QUICK), CLASSES, QUICK)
+    _, moved, _ = embed_latents(
         latent_rows(model, source, make_dataset("noisy", 2.0), QUICK), CLASSES, QUICK
     )
     assert same["domain_distance"] == pytest.approx(0, abs=1e-6)
@@ -82,17 +85,59 @@ def test_equal_domains_have_no_distance_and_moved_ones_have(model):
     assert moved["domain_distance"] > 1
     assert moved["proxy_a_distance"] == pytest.approx(2)
     assert moved["silhouette_domain"] > 0.3
+    assert same["fisher_ratio_domain"] == pytest.approx(0, abs=1e-6)
+    assert same["mmd_squared"] == pytest.approx(0, abs=1e-6)
+    assert same["mmd_p_value"] == 1
+    assert moved["mmd_squared"] > 0.3
+    assert moved["mmd_p_value"] <= 0.02
+
+
+def test_every_resampled_number_has_an_interval_around_it(model):
+    rows = latent_rows(model, make_dataset("a", 0.0), make_dataset("b", 0.3), QUICK)
+    planes, numbers, resamples = embed_latents(rows, CLASSES, QUICK)
+    for name, values in resamples.items():
+        assert values.shape == (101,), name
+        assert numbers[name] == values[0]
+        assert numbers[f"{name}_low"] <= numbers[f"{name}_high"], name
+    for plane, points in planes.items():
+        assert points.shape == (80, 2)
+        assert 0 < numbers[f"{plane}_distance_correlation"] <= 1
+        assert 0.5 < numbers[f"{plane}_trustworthiness"] <= 1
+    for kind in ("distance_correlation", "geodesic_correlation", "trustworthiness"):
+        more = numbers[f"isomap_{kind}"] - numbers[f"tsne_{kind}"]
+        assert numbers[f"isomap_over_tsne_{kind}"] == pytest.approx(more)
 
 
 def test_rows_without_label_count_by_their_prediction(model):
     rows = latent_rows(model, make_dataset("a", 0.0), make_dataset("b", 1.0), QUICK)
     rows["predicted"] = rows["label"].copy()
-    _, labelled = embed_latents(rows, CLASSES, QUICK)
+    _, labelled, _ = embed_latents(rows, CLASSES, QUICK)
     rows["label"] = np.where(rows["domain"] == 1, -1, rows["label"])
-    _, unlabelled = embed_latents(rows, CLASSES, QUICK)
+    _, unlabelled, _ = embed_latents(rows, CLASSES, QUICK)
     assert unlabelled["domain_distance_merger"] == labelled["domain_distance_merger"]
     assert np.isnan(unlabelled["silhouette_class_target"])
     assert unlabelled["silhouette_class_source"] == labelled["silhouette_class_source"]
+
+
+def test_untrained_state_is_that_of_the_seed(model, tmp_path):
+    split = np.where(np.arange(100) < 10, 0, 2)
+    write_dataset(tmp_path / "s.h5", make_dataset("clean", 0.0), split)
+    before = {}
+    for method, factor in (("mmd", 1.5), ("dann", 3.0)):
+        network = initial_network("deepmerge", 1, 2, 16, seed=7)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter *= factor
+        trained = dataclasses.replace(model, network=network.eval(), method=method, seed=7)
+        save_model(trained, tmp_path / f"{method}.pt")
+        before[method] = tmp_path / f"{method}.h5"
+        paths = (tmp_path / f"{method}.pt", tmp_path / "s.h5", tmp_path / "s.h5", before[method])
+        embed(*paths, QUICK.model_dump_json(), untrained=True)
+    # whatever the training made of it
+    assert before["mmd"].read_bytes() == before["dann"].read_bytes()
+    with h5py.File(before["mmd"]) as file:
+        assert file.attrs["method"] == "untrained"
+        assert file.attrs["seed"] == 7
 
 
 def test_command_writes_the_same_file_twice(model, tmp_path):

@@ -49,15 +49,19 @@ def test_isomap_unrolls_a_spiral():
     turn = np.linspace(1.5 * np.pi, 4.5 * np.pi, 300)
     height = np.random.default_rng(0).uniform(0, 5, size=300)
     roll = np.stack([turn * np.cos(turn), height, turn * np.sin(turn)], axis=1)
-    plane, n_neighbours, n_pieces = isomap_plane(roll, 8)
+    plane, _, n_neighbours, n_pieces = isomap_plane(roll, 8)
     assert (n_neighbours, n_pieces) == (8, 1)
     assert abs(spearmanr(plane[:, 0], turn).statistic) > 0.99
+    # the distances behind it are those along the roll
+    arc = (turn * np.sqrt(1 + turn**2) + np.arcsinh(turn)) / 2
+    expected = np.hypot(arc[-1] - arc[0], height[-1] - height[0])
+    assert isomap_plane(roll, 8).distance[0, -1] == pytest.approx(expected, rel=0.05)
 
 
 def test_graph_in_pieces_gets_more_neighbours():
     # 30 points a cloud: only from 30 neighbours on one lies in the other cloud
     points, _ = clouds(50.0, n=30, dimensions=2)
-    plane, n_neighbours, n_pieces = isomap_plane(points, 10)
+    plane, _, n_neighbours, n_pieces = isomap_plane(points, 10)
     assert 30 <= n_neighbours <= 40
     assert n_pieces == 1
     assert np.isfinite(plane).all()
@@ -65,7 +69,7 @@ def test_graph_in_pieces_gets_more_neighbours():
 
 def test_far_clouds_are_joined_and_stay_apart():
     points, side = clouds(200.0)
-    plane, n_neighbours, n_pieces = isomap_plane(points, 5)
+    plane, _, n_neighbours, n_pieces = isomap_plane(points, 5)
     assert (n_neighbours, n_pieces) == (20, 2)
     gap = plane[side == 1, 0].mean() - plane[side == 0, 0].mean()
     assert abs(gap) == pytest.approx(200, rel=0.05)
@@ -73,7 +77,7 @@ def test_far_clouds_are_joined_and_stay_apart():
 
 def test_few_points_are_enough():
     points = np.random.default_rng(0).normal(size=(8, 3))
-    assert isomap_plane(points, 15)[1] == 7
+    assert isomap_plane(points, 15).n_neighbours == 7
     assert tsne_plane(points, 30.0, seed=0).shape == (8, 2)
 
 

@@ -1,15 +1,47 @@
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
+from sklearn.metrics import silhouette_score
 
-from sim2sky.embed.separation import domain_distances, proxy_a_distance, silhouette
+from sim2sky.embed.separation import (
+    domain_distances,
+    fisher_ratio,
+    proxy_a_distance,
+    silhouette,
+    told_domains,
+)
+from sim2sky.evaluate.bootstrap import Resampling, interval
 
 CLASSES = ["non-merger", "merger"]
 
 
-def distances(points, domain, group, system_id=None, **changes):
-    given = {"n_bootstrap": 200, "level": 0.95, "seed": 0} | changes
-    system_id = np.arange(len(points)) if system_id is None else system_id
-    return domain_distances(points, domain, group, system_id, CLASSES, **given)
+def once(points):
+    """Weights of one for each row."""
+    return np.ones((len(points), 1))
+
+
+def distances(points, domain, group):
+    """Values and intervals by name."""
+    system_id = np.arange(len(points))
+    resampling = Resampling.draw(system_id, 200, 0)
+    values = resampling.apply(
+        lambda weights: domain_distances(points, domain, group, CLASSES, weights), system_id
+    )
+    return {name: each[0] for name, each in values.items()} | {
+        f"{name}_{end}": value
+        for name, each in values.items()
+        for end, value in zip(("low", "high"), interval(each, 0.95), strict=True)
+    }
+
+
+def proxy(points, domain, system, n_folds=5):
+    told = told_domains(points, domain, system, n_folds)
+    return proxy_a_distance(told, domain, once(points))[0]
+
+
+def silhouette_of(points, group, weights=None):
+    weights = once(points) if weights is None else weights
+    return silhouette(squareform(pdist(points)), group, weights)
 
 
 def two_domains(shift, n=400, dimensions=3):
@@ -65,9 +97,9 @@ def test_class_of_the_target_alone_enters_the_whole():
 def test_proxy_a_distance_of_far_and_of_equal_domains():
     system = np.tile(np.arange(400), 2)
     points, domain, _ = two_domains(8.0)
-    assert proxy_a_distance(points, domain, system, 5) == pytest.approx(2, abs=0.05)
+    assert proxy(points, domain, system) == pytest.approx(2, abs=0.05)
     points, domain, _ = two_domains(0.0)
-    assert abs(proxy_a_distance(points, domain, system, 5)) < 0.25
+    assert abs(proxy(points, domain, system)) < 0.25
 
 
 def test_systems_are_not_told_by_heart():
@@ -77,26 +109,72 @@ def test_systems_are_not_told_by_heart():
     system = np.repeat(np.arange(20), 20)
     domain = system % 2
     points = random.normal(size=(20, 15))[system] + 0.01 * random.normal(size=(400, 15))
-    grouped = proxy_a_distance(points, domain, system, 5)
-    told_by_heart = proxy_a_distance(points, domain, np.arange(400), 5)
+    grouped = proxy(points, domain, system)
+    told_by_heart = proxy(points, domain, np.arange(400))
     assert told_by_heart > 1
     assert grouped < 0.5 * told_by_heart
 
 
 def test_proxy_a_distance_needs_two_systems_in_each_domain():
     points = np.random.default_rng(0).normal(size=(6, 2))
-    assert np.isnan(
-        proxy_a_distance(points, np.repeat([0, 1], 3), np.array([1, 2, 3, 9, 9, 9]), 5)
-    )
+    assert np.isnan(proxy(points, np.repeat([0, 1], 3), np.array([1, 2, 3, 9, 9, 9])))
+
+
+def test_proxy_a_distance_by_hand():
+    told = np.array([True, True, False, True, True, True])
+    domain = np.array([0, 0, 0, 1, 1, 1])
+    weights = np.stack([np.ones(6), [1, 1, 2, 1, 0, 0], [1, 1, 1, 0, 0, 0]], axis=1)
+    found = proxy_a_distance(told, domain, weights)
+    # errors of a third and of none, balanced: 2 (1 - 2/6)
+    assert found[:2] == pytest.approx([2 * (1 - 2 * (1 / 3) / 2), 2 * (1 - 2 * 0.5 / 2)])
+    assert np.isnan(found[2])
 
 
 def test_silhouette_by_hand_without_the_unlabelled():
     points = np.array([[0.0], [1], [10], [11], [500]])
     # for 0 and 11: a = 1, b = 10.5; for 1 and 10: a = 1, b = 9.5
     expected = np.mean([1 - 1 / 10.5, 1 - 1 / 9.5])
-    assert silhouette(points, np.array([0, 0, 1, 1, -1])) == pytest.approx(expected)
+    assert silhouette_of(points, np.array([0, 0, 1, 1, -1])) == pytest.approx([expected])
+
+
+def test_silhouette_is_scikit_learns():
+    random = np.random.default_rng(0)
+    group = np.repeat([0, 1, 2, 7], [20, 15, 10, 1])
+    points = random.normal(size=(46, 3)) + group[:, None]
+    assert silhouette_of(points, group)[0] == pytest.approx(silhouette_score(points, group))
+    # rows of weight zero are not there
+    weights = np.where(np.arange(46) % 3 == 0, 0.0, 1.0)[:, None]
+    kept = weights[:, 0] > 0
+    assert silhouette_of(points, group, weights)[0] == pytest.approx(
+        silhouette_score(points[kept], group[kept])
+    )
 
 
 def test_silhouette_of_one_group_is_undefined():
-    assert np.isnan(silhouette(np.ones((3, 1)), np.zeros(3, dtype=int)))
-    assert np.isnan(silhouette(np.arange(2.0)[:, None], np.array([0, 1])))
+    assert np.isnan(silhouette_of(np.ones((3, 1)), np.zeros(3, dtype=int))).all()
+    assert np.isnan(silhouette_of(np.arange(2.0)[:, None], np.array([0, 1]))).all()
+    gone = np.array([[1.0], [1], [0], [0]])
+    assert np.isnan(silhouette_of(np.eye(4), np.array([0, 0, 1, 1]), gone)).all()
+
+
+def test_fisher_ratio_by_hand():
+    points = np.array([[0.0, 0], [2, 0], [10, 1], [12, 3], [99, 99]])
+    group = np.array([0, 0, 1, 1, -1])
+    # centres (1,0), (11,2), all (6,1): between 4 x 26, within 2 + 4
+    assert fisher_ratio(points, group, once(points)) == pytest.approx([104 / 6])
+    twice = np.array([[2.0], [2], [1], [1], [1]])
+    # all: (26/6, 4/6); between 4 x (100 + 4) / 9 + 2 x 4 (100 + 4) / 9, within 4 + 4
+    assert fisher_ratio(points, group, twice) == pytest.approx([(4 + 8) * 104 / 9 / 8])
+
+
+def test_fisher_ratio_does_not_depend_on_scale_or_place_and_needs_two_groups():
+    random = np.random.default_rng(0)
+    points, group = random.normal(size=(60, 4)), np.tile([0, 1, 2], 20)
+    points += 2 * group[:, None]
+    found = fisher_ratio(points, group, once(points))
+    assert fisher_ratio(1e3 * points + 500, group, once(points)) == pytest.approx(found)
+    assert np.isnan(fisher_ratio(points, np.zeros(60, dtype=int), once(points))).all()
+    assert np.isnan(fisher_ratio(np.eye(2), np.array([0, 1]), once(np.eye(2)))).all()
+    # groups that make no difference: about (groups - 1) / (n - groups), from sampling alone
+    alike = fisher_ratio(random.normal(size=(600, 4)), np.arange(600) % 3, np.ones((600, 1)))
+    assert alike[0] == pytest.approx(2 / 597, abs=0.005)

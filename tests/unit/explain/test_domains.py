@@ -13,7 +13,6 @@ from sim2sky.explain.domains import (
     choose_galaxies,
     explain_rows,
     explained_classes,
-    mean_numbers,
 )
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.train.model_file import Model, save_model
@@ -99,43 +98,49 @@ def test_unlabelled_rows_come_only_where_there_are_no_others():
     assert sorted(choose_galaxies(source, mixed, 10, seed=0)[1]) == [0, 1, 2, 3]
 
 
-def test_class_is_the_last_unless_named():
-    assert explained_classes(ExplainSettings(), CLASSES) == ["merger"]
-    assert explained_classes(ExplainSettings(classes=CLASSES), CLASSES) == CLASSES
+def test_all_classes_are_explained_the_last_first_unless_named():
+    assert explained_classes(ExplainSettings(), CLASSES) == ["merger", "non-merger"]
+    assert explained_classes(ExplainSettings(classes=["merger"]), CLASSES) == ["merger"]
     with pytest.raises(Sim2SkyError, match="does not know this class; got ring; expected non-m"):
         explained_classes(ExplainSettings(classes=["ring"]), CLASSES)
 
 
-def test_numbers_of_an_image_follow_its_map_and_light(model):
-    data = make_dataset("noisy", 0.1)
-    settings = ExplainSettings(classes=["merger", "non-merger"])
-    result = explain_rows(model, data, np.array([3, 8, 20]), "target", settings)
+def test_numbers_of_an_image_follow_its_maps_and_light(model):
+    data, rows = make_dataset("noisy", 0.1), np.array([3, 8, 20])
+    settings = ExplainSettings(classes=["merger", "non-merger"], deletion_steps=4)
+    unit = np.full(3, 4.0)
+    result = explain_rows(model, data, rows, "target", settings, unit)
     assert result["gradcam"].shape == result["gradcam_non-merger"].shape == (3, SIZE, SIZE)
     assert not np.array_equal(result["gradcam"], result["gradcam_non-merger"])
-    assert np.array_equal(result["images"], data.images[[3, 8, 20]])
+    assert np.array_equal(result["images"], data.images[rows])
     # the galaxy fills less than the frame; an even map would lie on sky mostly
     assert (result["light_radius"] < 0.5).all()
     sky = result["attribution_on_sky"]
+    assert sky.shape == (3, 2)
     assert ((sky >= 0) & (sky <= 1) | np.isnan(sky)).all()
+    # half a width is 12 pixels, three units
+    assert result["attribution_radius_r50"] == pytest.approx(
+        3 * result["attribution_radius"], nan_ok=True
+    )
+    assert result["even_radius_r50"] == pytest.approx(3 * 0.765, abs=0.01)
+    assert result["profile"].shape == (3, 2, 12)
+    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    within_two = (np.hypot(y, x) < 8).mean()
+    assert result["even_profile"][:, :4].sum(axis=1) == pytest.approx(within_two)
+    assert result["deletion"].shape == (3, 3, 5)
+    chosen = result["probability"][np.arange(3), result["predicted"]]
+    assert result["deletion"][:, :, 0] == pytest.approx(np.repeat(chosen[:, None], 3, axis=1))
 
 
-def test_means_by_class_have_intervals():
-    n = 30
-    label = np.arange(n) % 2
-    explained = {
-        "label": label,
-        "system_id": np.arange(n) // 2,
-        "attribution_radius": np.where(label == 1, 0.2, 0.6) + 0.01 * (np.arange(n) % 5),
-        "attribution_on_sky": np.full(n, np.nan),
-        "light_radius": np.full(n, 0.3),
-    }
-    means = mean_numbers(explained, CLASSES, ExplainSettings(n_bootstrap=200))
-    assert means["attribution_radius_merger_mean"] == pytest.approx(0.22)
-    assert means["attribution_radius_mean"] == pytest.approx(0.42)
-    low, high = means["attribution_radius_merger_low"], means["attribution_radius_merger_high"]
-    assert 0.21 < low < 0.22 < high < 0.23
-    assert means["light_radius_low"] == pytest.approx(0.3)
-    assert np.isnan(means["attribution_on_sky_mean"])
+def test_deletion_of_a_class_that_is_not_explained_is_unknown(model):
+    data = make_dataset("noisy", 0.1)
+    options = (data, np.arange(4), "target")
+    unit = np.full(4, 4.0)
+    both = explain_rows(model, *options, ExplainSettings(deletion_steps=2), unit)
+    (other,) = {0, 1} - set(both["predicted"].tolist())  # the fresh network sees one class only
+    one = ExplainSettings(deletion_steps=2, classes=[CLASSES[other]])
+    assert np.isnan(explain_rows(model, *options, one, unit)["deletion"]).all()
+    assert np.isfinite(both["deletion"]).all()
 
 
 def test_command_writes_both_domains_and_the_same_file_twice(model, tmp_path):
@@ -150,14 +155,16 @@ def test_command_writes_both_domains_and_the_same_file_twice(model, tmp_path):
             tmp_path / "model.pt",
             *paths.values(),
             output,
-            '{"n_galaxies": 6, "n_bootstrap": 100}',
+            '{"n_galaxies": 6, "n_bootstrap": 100, "deletion_steps": 3}',
         )
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
     with h5py.File(outputs[0]) as file:
         assert file.attrs["explained_class"] == "merger"
-        assert file.attrs["same_galaxies"]
+        assert list(file.attrs["explained_classes"]) == ["merger", "non-merger"]
         assert list(file.attrs["bands"]) == ["sdss_r"]
-        assert file.attrs["even_radius"] == pytest.approx(0.765, abs=0.002)
+        unit = file["source/half_light_radius_px"][:]
+        assert ((unit > 3) & (unit < 1.678 * 3)).all()  # discs of 3 pixels, cut off by the frame
+        assert np.array_equal(file["target/half_light_radius_px"][:], unit)
         for domain in ("source", "target"):
             group = file[domain]
             shown = group["galaxy_id"].asstr()[:]
@@ -168,7 +175,5 @@ def test_command_writes_both_domains_and_the_same_file_twice(model, tmp_path):
             assert maps.min() >= 0
             assert set(maps.max(axis=(1, 2))) <= {0, 1}
             assert group["probability"].shape == (6, 2)
-            assert group.attrs["light_radius_mean"] == pytest.approx(
-                group["light_radius"][:].mean()
-            )
+            assert group["random_weights_correlation"].shape == (6, 2)
         assert (file["source/galaxy_id"][:] == file["target/galaxy_id"][:]).all()
