@@ -10,6 +10,7 @@ import sys
 import typer
 
 from sim2sky import __version__
+from sim2sky.attack import command as attack
 from sim2sky.baseline import command as baseline
 from sim2sky.build import command as build
 from sim2sky.calibrate import command as calibrate
@@ -65,6 +66,7 @@ for command in (
     tune.regret,
     explain.explain,
     embed.embed,
+    attack.attack,
     calibrate.calibrate,
     predict.predict,
     fraction.fraction,
