@@ -51,4 +51,30 @@ def attack(
     windows = church_windows(loaded, *sides.values(), parsed)
     write_parquet(table, output)
     write_church_windows(church, windows, loaded, sides["source"], stamp("attack", parsed))
-    log.info("attack %s: %d rows, %d church windows", loaded.method, len(table), len(windows["view"]))
+    log.info(
+        "attack %s: %d rows, %d church windows", loaded.method, len(table), len(windows["view"])
+    )
+
+
+def compare_attacks(
+    attacks: Annotated[list[Path], typer.Argument(help="Tables of `sim2sky attack`")],
+    output: Annotated[Path, typer.Option(help="Output table; a .csv is written beside it")],
+    settings: SettingsText = "{}",
+) -> None:
+    """Compare the attacked models of an experiment, paired by galaxy.
+
+    Success rates and balanced accuracies against strength, distances to the decision
+    boundary and distances moved, with intervals from resampling whole systems; each
+    method beside source_only on the images that both classify correctly.
+    """
+    from sim2sky.attack.compare import compare, read_attacks
+    from sim2sky.files import atomic_path, write_parquet
+    from sim2sky.provenance import stamp
+
+    parsed = read_settings(AttackSettings, settings)
+    table = compare(read_attacks(attacks), parsed)
+    table.attrs = stamp("attack", parsed)
+    write_parquet(table, output)
+    with atomic_path(output.with_suffix(".csv")) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4g")
+    log.info("compare-attacks: %d models, %d numbers", len(attacks), len(table))

@@ -266,5 +266,7 @@ def _block(top, left, height, width, change, before, after, weights):  # noqa: A
                     max(raw[2 * y, 2 * x, k], raw[2 * y, 2 * x + 1, k]),
                     max(raw[2 * y + 1, 2 * x, k], raw[2 * y + 1, 2 * x + 1, k]),
                 )
-                changed[y, x, k] = max(largest, np.float32(0)) - after[top_out + y, left_out + x, k]
+                changed[y, x, k] = (
+                    max(largest, np.float32(0)) - after[top_out + y, left_out + x, k]
+                )
     return top_out, left_out, rows, columns, changed
