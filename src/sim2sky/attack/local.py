@@ -194,8 +194,18 @@ def _plain(tensor: torch.Tensor) -> np.ndarray:
 
 @njit(cache=True, error_model="numpy")
 def _local_logits(
-    row, column, value, pixels, before, after, hidden, convolutions, first, dense, biases
-):  # noqa: ANN001, ANN202
+    row: np.ndarray,
+    column: np.ndarray,
+    value: np.ndarray,
+    pixels: np.ndarray,
+    before: tuple[np.ndarray, ...],
+    after: tuple[np.ndarray, ...],
+    hidden: np.ndarray,
+    convolutions: tuple[np.ndarray, ...],
+    first: np.ndarray,
+    dense: tuple[np.ndarray, ...],
+    biases: tuple[np.ndarray, ...],
+) -> np.ndarray:
     """Return (S,K) logits; block by block the window of changes is carried on."""
     n_hidden = len(hidden)
     result = np.empty((len(row), len(biases[-1])), np.float32)
@@ -228,7 +238,16 @@ def _local_logits(
 
 
 @njit(cache=True, error_model="numpy")
-def _block(top, left, height, width, change, before, after, weights):  # noqa: ANN001, ANN202
+def _block(
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    change: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    weights: np.ndarray,
+) -> tuple[int, int, int, int, np.ndarray]:
     """Return the window of changes after a convolution, a 2x2 maximum and a ReLU.
 
     A map of an odd side has a last row and column that the pooling leaves out.
