@@ -121,7 +121,9 @@ def write_church_windows(
     """
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for name, values in windows.items():
-            file[name] = values.astype(object) if values.dtype.kind == "U" else values
+            text = values.dtype.kind == "U"
+            data, dtype = (values.astype(object), h5py.string_dtype()) if text else (values, None)
+            file.create_dataset(name, data=data, dtype=dtype)
         file.attrs.update(
             classes=list(model.classes),
             method=model.method,
