@@ -125,8 +125,8 @@ def _cosmic_rays(images: np.ndarray, strength: float, scene: Scene) -> np.ndarra
             rows = np.floor(y + along * np.sin(angle)).astype(int)
             columns = np.floor(x + along * np.cos(angle)).astype(int)
             inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-            hit = np.unique(np.stack([rows[inside], columns[inside]]), axis=1)
-            plane[tuple(hit)] += np.exp(level) * scene.target_noise[band]
+            hit = np.unique(rows[inside] * width + columns[inside])  # each pixel once
+            plane[np.divmod(hit, width)] += np.exp(level) * scene.target_noise[band]
     return result
 
 

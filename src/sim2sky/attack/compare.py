@@ -1,6 +1,7 @@
 """The models of an experiment side by side: success against strength, and paired differences."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +17,49 @@ from sim2sky.files import read_parquet
 IMAGE = ["galaxy_id", "view"]
 MODEL = ["method", "network", "seed"]
 CONDITION = ["domain", "attack", "strength"]
-REQUIRED = [
-    *MODEL,
-    *CONDITION,
-    *IMAGE,
-    "system_id",
-    "label",
-    "before",
-    "after",
-    "moved",
-    "boundary",
-]
+COLUMNS = ["system_id", "label", "before", "after", "moved", "boundary"]
+REQUIRED = [*MODEL, *CONDITION, *IMAGE, *COLUMNS]
 REFERENCE = "source_only"
 ALL = "all"
 ALONE = ""  # in the column `reference`, of what is no comparison
 
 Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Images:
+    """What one model says of some images under one condition; N of them.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (N,) sorted numbers of galaxy and view, the same in all conditions.
+    system_id, label, before, after : numpy.ndarray
+        (N,) integers.
+    moved, boundary : numpy.ndarray
+        (N,) distances.
+    """
+
+    image: np.ndarray
+    system_id: np.ndarray
+    label: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    moved: np.ndarray
+    boundary: np.ndarray
+
+    def __getitem__(self, chosen: np.ndarray) -> "Images":
+        return Images(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Which are classified correctly as they are."""
+        return self.before == self.label
+
+    @property
+    def changed(self) -> np.ndarray:
+        """Of which the prediction changes."""
+        return self.after != self.before
 
 
 def read_attacks(paths: list[Path]) -> pd.DataFrame:
@@ -125,20 +153,23 @@ def compare(attacks: pd.DataFrame, settings: AttackSettings) -> pd.DataFrame:
     resampling = Resampling.draw(
         attacks["system_id"].to_numpy(), settings.n_bootstrap, settings.seed
     )
+    number = attacks.groupby(IMAGE).ngroup().to_numpy()
+    every = Images(number, *(attacks[name].to_numpy() for name in COLUMNS))
     condition = {
-        key: rows.set_index(IMAGE).sort_index()
-        for key, rows in attacks.groupby([*MODEL, *CONDITION], sort=False)
+        key: every[rows[np.argsort(number[rows])]]
+        for key, rows in attacks.groupby([*MODEL, *CONDITION], sort=False).indices.items()
     }
     result = []
-    for key, rows in condition.items():
-        method, network, seed, *place = key
-        found = list(_alone(rows, condition[method, network, seed, place[0], NONE, 0.0], classes))
-        other = condition.get((REFERENCE, network, seed, *place))
+    for key, images in condition.items():
+        method, network, seed, domain, attack, strength = key
+        untouched = condition[method, network, seed, domain, NONE, 0.0]
+        found = list(_alone(attack, images, untouched, classes))
+        other = condition.get((REFERENCE, network, seed, domain, attack, strength))
         if method != REFERENCE and other is not None:
-            found += list(_paired(rows, other, classes))
+            found += list(_paired(attack, images, other, classes))
         for name, group, reference, used, statistic in found:
             values = resampling.apply(
-                lambda weights, of=statistic: {"value": of(weights)}, used["system_id"].to_numpy()
+                lambda weights, of=statistic: {"value": of(weights)}, used.system_id
             )["value"]
             low, high = interval(values, settings.interval)
             result.append(
@@ -150,64 +181,59 @@ def compare(attacks: pd.DataFrame, settings: AttackSettings) -> pd.DataFrame:
                     "value": values[0],
                     "low": low,
                     "high": high,
-                    "n_images": len(used),
-                    "n_systems": used["system_id"].nunique(),
+                    "n_images": len(used.image),
+                    "n_systems": len(np.unique(used.system_id)),
                 }
             )
     return pd.DataFrame(result)
 
 
-Found = tuple[str, str, str, pd.DataFrame, Statistic]
+Found = tuple[str, str, str, Images, Statistic]
 
 
-def _alone(rows: pd.DataFrame, untouched: pd.DataFrame, classes: list[str]) -> Iterator[Found]:
+def _alone(attack: str, images: Images, untouched: Images, classes: list[str]) -> Iterator[Found]:
     """Yield quantity, class, reference, images and statistic of one model and attack."""
-    attack = rows["attack"].iloc[0]
-    correct = rows[rows["before"] == rows["label"]]
-    changed = correct["after"] != correct["before"]
+    correct = images[images.correct]
     if attack == NONE:
-        yield "boundary_distance", ALL, ALONE, *_geometric(correct["boundary"], correct)
+        yield "boundary_distance", ALL, ALONE, *_geometric(correct.boundary, correct)
     else:
-        yield "success_rate", ALL, ALONE, correct, _mean_of(changed)
+        yield "success_rate", ALL, ALONE, correct, _mean_of(correct.changed)
         for number, name in enumerate(classes):
-            member = correct["label"] == number
-            yield "success_rate", name, ALONE, correct[member], _mean_of(changed[member])
-        won = correct[changed]
-        yield "latent_distance_moved", ALL, ALONE, *_geometric(won["moved"], won)
+            members = correct[correct.label == number]
+            yield "success_rate", name, ALONE, members, _mean_of(members.changed)
+        won = correct[correct.changed]
+        yield "latent_distance_moved", ALL, ALONE, *_geometric(won.moved, won)
     if attack != ONE_PIXEL:
-        after = _balanced_accuracy(rows, len(classes))
-        yield "balanced_accuracy", ALL, ALONE, rows, after
+        after = _balanced_accuracy(images, len(classes))
+        yield "balanced_accuracy", ALL, ALONE, images, after
         if attack != NONE:
-            before = _balanced_accuracy(untouched.loc[rows.index], len(classes))
-            change = _difference(after, before)
-            yield "balanced_accuracy_change", ALL, ALONE, rows, change
+            before = _balanced_accuracy(untouched, len(classes))
+            yield "balanced_accuracy_change", ALL, ALONE, images, _difference(after, before)
 
 
-def _paired(rows: pd.DataFrame, other: pd.DataFrame, classes: list[str]) -> Iterator[Found]:
+def _paired(attack: str, own: Images, other: Images, classes: list[str]) -> Iterator[Found]:
     """Yield what sets a model against another on the images of both."""
-    attack = rows["attack"].iloc[0]
-    common = rows.index.intersection(other.index)
-    rows, other = rows.loc[common], other.loc[common]
-    both = (rows["before"] == rows["label"]) & (other["before"] == other["label"])
+    _, *rows = np.intersect1d(own.image, other.image, return_indices=True)
+    own, other = own[rows[0]], other[rows[1]]
     if attack != ONE_PIXEL:
-        sides = [_balanced_accuracy(side, len(classes)) for side in (rows, other)]
-        yield "balanced_accuracy_difference", ALL, REFERENCE, rows, _difference(*sides)
-    rows, other = rows[both], other[both]
+        sides = [_balanced_accuracy(images, len(classes)) for images in (own, other)]
+        yield "balanced_accuracy_difference", ALL, REFERENCE, own, _difference(*sides)
+    both = own.correct & other.correct
+    own, other = own[both], other[both]
     if attack == NONE:
-        ratio = rows["boundary"] / other["boundary"]
-        yield "boundary_distance_ratio", ALL, REFERENCE, *_geometric(ratio, rows)
+        ratio = own.boundary / other.boundary
+        yield "boundary_distance_ratio", ALL, REFERENCE, *_geometric(ratio, own)
         return
-    changed = [side["after"] != side["before"] for side in (rows, other)]
-    difference = changed[0].astype(float) - changed[1].astype(float)
-    yield "success_rate_difference", ALL, REFERENCE, rows, _mean_of(difference)
-    won = changed[0] & changed[1]
-    ratio = rows["moved"][won] / other["moved"][won]
-    yield "latent_distance_moved_ratio", ALL, REFERENCE, *_geometric(ratio, rows[won])
+    difference = own.changed.astype(float) - other.changed
+    yield "success_rate_difference", ALL, REFERENCE, own, _mean_of(difference)
+    won = own.changed & other.changed
+    ratio = own.moved[won] / other.moved[won]
+    yield "latent_distance_moved_ratio", ALL, REFERENCE, *_geometric(ratio, own[won])
 
 
-def _mean_of(values: pd.Series) -> Statistic:
+def _mean_of(values: np.ndarray) -> Statistic:
     """Return the weighted mean of values, NaN without any weight."""
-    numbers = values.to_numpy(dtype=float)
+    numbers = values.astype(float)
 
     def mean(weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=0)
@@ -217,20 +243,19 @@ def _mean_of(values: pd.Series) -> Statistic:
     return mean
 
 
-def _geometric(values: pd.Series, rows: pd.DataFrame) -> tuple[pd.DataFrame, Statistic]:
-    """Return the rows whose value is positive and finite, and their geometric mean."""
+def _geometric(values: np.ndarray, images: Images) -> tuple[Images, Statistic]:
+    """Return the images whose value is positive and finite, and their geometric mean."""
     usable = (values > 0) & np.isfinite(values)
     mean = _mean_of(np.log(values[usable]))
-    return rows[usable], lambda weights: np.exp(mean(weights))
+    return images[usable], lambda weights: np.exp(mean(weights))
 
 
-def _balanced_accuracy(rows: pd.DataFrame, n_classes: int) -> Statistic:
-    """Return the mean of the recalls of all classes that have rows, NaN if one loses all."""
-    label, after = (rows[name].to_numpy(dtype=np.int64) for name in ("label", "after"))
-    present = np.unique(label)
+def _balanced_accuracy(images: Images, n_classes: int) -> Statistic:
+    """Return the mean of the recalls of all classes that have images, NaN if one loses all."""
+    present = np.unique(images.label)
 
     def balanced(weights: np.ndarray) -> np.ndarray:
-        table = confusion(label, after, weights, n_classes)
+        table = confusion(images.label, images.after, weights, n_classes)
         actual = table.sum(axis=2)[:, present]
         hits = np.diagonal(table, axis1=1, axis2=2)[:, present]
         recall = np.divide(hits, actual, out=np.full(hits.shape, np.nan), where=actual > 0)

@@ -9,7 +9,7 @@ from sim2sky.attack.one_pixel import find_pixel, margins, value_bounds
 from sim2sky.attack.settings import OnePixelSettings
 from sim2sky.train.networks.symmetry import D4Averaged
 
-from tests.unit.attack.conftest import random_network
+from .conftest import random_network
 
 
 @pytest.mark.parametrize(
