@@ -19,11 +19,15 @@ from sim2sky.plot.command import plot_attack, plot_church_window
 
 SETTINGS = {
     "one_pixel": {"n_galaxies": 6, "population": 40, "iterations": 3},
-    "accidents": {"n_galaxies": 16, "jpeg": [], "cosmic_rays": [3, 30]},
+    "accidents": {
+        "n_galaxies": 16, "cosmic_rays": [3, 30], "dead_pixels": [0.1], "dead_columns": [2],
+        "rice": [4], "hcompress": [8], "jpeg": [], "psf_error": [2], "sky_oversubtraction": [1],
+        "noise_level": [3],
+    },
     "church_galaxies": 3,
     "church_points": 7,
     "n_bootstrap": 100,
-}
+}  # fmt: skip
 PARSED = AttackSettings(**SETTINGS)
 
 
