@@ -10,6 +10,7 @@ import sys
 import typer
 
 from sim2sky import __version__
+from sim2sky.attack import command as attack
 from sim2sky.baseline import command as baseline
 from sim2sky.build import command as build
 from sim2sky.calibrate import command as calibrate
@@ -67,6 +68,8 @@ for command in (
     explain.tabulate_attribution,
     embed.embed,
     embed.tabulate_separation,
+    attack.attack,
+    attack.compare_attacks,
     calibrate.calibrate,
     predict.predict,
     fraction.fraction,
@@ -81,6 +84,8 @@ for command in (
     plot.plot_table,
     plot.plot_regret,
     plot.plot_realism,
+    plot.plot_attack,
+    plot.plot_church_window,
     figures.figures,
     inspect.inspect,
     provenance,

@@ -278,6 +278,26 @@ class Config(Settings):
         return [name for name, entry in self.experiments.items() if entry.realism is not None]
 
     @property
+    def attacked_experiments(self) -> list[str]:
+        """Names of the experiments whose models are attacked."""
+        return [name for name, entry in self.experiments.items() if entry.attack is not None]
+
+    @property
+    def church_experiments(self) -> list[str]:
+        """Names of those whose source and target hold the same galaxies: views of one sample."""
+
+        def is_paired(name: str) -> bool:
+            entry = self.experiments[name]
+            sample = self.sample_of(entry.source)
+            return (
+                entry.attack.church_galaxies > 0
+                and sample is not None
+                and sample == self.sample_of(entry.target)
+            )
+
+        return [name for name in self.attacked_experiments if is_paired(name)]
+
+    @property
     def regret_experiments(self) -> list[str]:
         """Names of the tuned experiments in which another choice is compared with the best."""
         return [

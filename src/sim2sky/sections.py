@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from sim2sky.attack.settings import AttackSettings
 from sim2sky.baseline.settings import BASELINES, BaselineName
 from sim2sky.build.settings import BuildSettings
 from sim2sky.calibrate.settings import CalibrateSettings
@@ -154,6 +155,11 @@ class ExperimentConfig(Settings):
         CalibrateSettings(), description="what is remembered of the models' own images"
     )
     embed: EmbedSettings = Field(EmbedSettings(), description="isomap and t-SNE")
+    attack: AttackSettings | None = Field(
+        None,
+        description="attack the models of 'show' by one pixel, cosmic rays, dead pixels, "
+        "compression, a wrong PSF, sky and noise; null: do not",
+    )
 
     @model_validator(mode="after")
     def _trials_have_a_seed_of_their_own(self) -> Self:

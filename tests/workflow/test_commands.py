@@ -49,6 +49,19 @@ def test_realism_is_planned_where_it_is_asked_for(project):
     assert {"compare_realism", "plot_realism"} <= rules
 
 
+def test_attacks_are_planned_where_they_are_asked_for(project):
+    stage = {"attack_model", "compare_attacks", "plot_attack", "plot_church_window"}
+    assert stage <= project.planned_rules()
+    rules = project.planned_rules("results/experiments/noise/attack.png")
+    assert {"attack_model", "compare_attacks", "train_model"} <= rules
+    assert not rules & {"figures", "plot_church_window", "explain_model"}
+    # real images are no twins of the mocks: they can be attacked, but have no church window
+    (project.folder / "images").mkdir(exist_ok=True)
+    (project.folder / "labels.csv").touch()
+    rules = project.planned_rules("--configfile", "config/survey_images.yaml")
+    assert not stage & rules
+
+
 def test_from_frames_to_the_merger_fraction(project):
     (project.folder / "frames").mkdir(exist_ok=True)
     words = ("--configfile", "config/my_survey.yaml")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from sim2sky.attack.settings import AttackSettings
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config
 from sim2sky.errors import Sim2SkyError
@@ -304,6 +305,11 @@ def experiment_shapes(wildcards):
     return [shapes_of(side)(wildcards) for side in ("source", "target")]
 
 
+def attack_settings(experiment):
+    """Return how an experiment's models are attacked; what is asked for by name needs no section."""
+    return CONFIG.experiments[experiment].attack or AttackSettings()
+
+
 def shown_files(name):
     """Return an input function for one file of the models that are looked into."""
     return model_files(name, methods=lambda e: e.show, seeds=lambda e: e.seeds[:1])
@@ -338,6 +344,11 @@ def figure_files(wildcards):
     stems += regrets
     realism = expand("results/experiments/{e}/realism", e=CONFIG.realism_experiments)
     stems += realism
+    attacks = expand("results/experiments/{e}/attack", e=CONFIG.attacked_experiments)
+    stems += attacks
+    stems += expand(
+        "results/experiments/{e}/church_window", e=CONFIG.church_experiments
+    )
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -355,6 +366,7 @@ def figure_files(wildcards):
     files += expand("results/domains/{d}/audit.json", d=used)
     files += expand("{stem}.parquet", stem=regrets)
     files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
+    files += expand("{stem}.{suffix}", stem=attacks, suffix=["parquet", "csv"])
     return files
 
 

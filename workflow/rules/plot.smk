@@ -323,3 +323,61 @@ rule plot_regret:
         " --output {output.png:q}"
         " --regret {input.regret:q}"
         " 2> {log:q}"
+
+
+rule plot_attack:
+    input:
+        table="results/experiments/{experiment}/attack.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/attack.png",
+            caption="../report/attack.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/attack.pdf",
+    log:
+        "results/logs/plot_attack/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_attack/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the attacks on the models of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-attack"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"
+
+
+rule plot_church_window:
+    input:
+        windows=shown_files("church.h5"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/church_window.png",
+            caption="../report/church_window.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/church_window.pdf",
+    log:
+        "results/logs/plot_church_window/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_church_window/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the church windows of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-church-window"
+        " --output {output.png:q}"
+        " {input.windows:q}"
+        " 2> {log:q}"

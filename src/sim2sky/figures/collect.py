@@ -13,6 +13,8 @@ KINDS = {  # in the order of the page
     "gradcam": "Where the networks look",
     "attribution": "How far out the networks look, and whether it matters",
     "latent": "Latent space",
+    "attack": "Attacks and accidents",
+    "church_window": "Church windows",
     "history": "Learning curves",
     "realism": "How real the mocks look",
     "regret": "Choosing settings without target labels",

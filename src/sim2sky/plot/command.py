@@ -165,6 +165,38 @@ def plot_realism(
     _write(lambda: realism_figure(comparison), output, parsed)
 
 
+def plot_attack(
+    table: Annotated[Path, typer.Option(help="attack.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot how often attacks and accidents change predictions, against their strength."""
+    from sim2sky.plot.attack import attack_figure, read_comparison
+
+    parsed = read_settings(PlotSettings, settings)
+    comparison = read_comparison(table)
+    _write(lambda: attack_figure(comparison), output, parsed)
+
+
+def plot_church_window(
+    windows: Annotated[
+        list[Path], typer.Argument(help="models/<method>/<network>/<seed>/church.h5 files")
+    ],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot the classes in the plane of the noise's direction and the attack's.
+
+    Of each method the model with the smallest seed is shown.
+    """
+    from sim2sky.plot.church_window import church_window_figure
+    from sim2sky.plot.inputs import files_by_model, first_seeds
+
+    parsed = read_settings(PlotSettings, settings)
+    files = first_seeds(files_by_model(windows))
+    _write(lambda: church_window_figure(files, parsed), output, parsed)
+
+
 def plot_mosaic(
     dataset: Annotated[Path, typer.Option(help="dataset.h5 of a domain")],
     output: Output,

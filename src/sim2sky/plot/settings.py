@@ -21,3 +21,4 @@ class PlotSettings(Settings):
     )
     examples_per_class: int = Field(7, ge=1, le=12, description="stamps of a mosaic per class")
     gradcam_galaxies: int = Field(3, ge=1, le=6, description="galaxies in the Grad-CAM figure")
+    church_galaxies: int = Field(3, ge=1, le=6, description="galaxies with a church window")
