@@ -34,7 +34,7 @@ EARLIER = {
 def test_gallery_holds_every_figure(finished):
     figures = finished.folder / "results/figures"
     page = (figures / "index.html").read_text()
-    for kind in ("roc", "confusion", "history", "gradcam", "latent", "scores"):
+    for kind in ("roc", "confusion", "history", "gradcam", "attribution", "latent", "scores"):
         assert (figures / f"noise_{kind}.png").stat().st_size > 5000
         assert (figures / f"noise_{kind}.pdf").stat().st_size > 2000
         assert f"noise_{kind}.png" in page

@@ -287,7 +287,7 @@ def _summary(
     resampling: Resampling,
     level: float,
 ) -> dict[str, float]:
-    """Return the sum of some means with its interval.
+    """Return the sum of some means with its interval, NaN for a single system.
 
     A part is (values, denominators or None, system_id, member); with denominators it is
     the ratio of the two sums.
@@ -300,7 +300,8 @@ def _summary(
         systems |= set(system_id[used].tolist())
         ratio = resampling.apply(_ratio(values[used], bottom[used]), system_id[used])
         total = total + ratio["ratio"]
-    low, high = interval(total, level)
+    # resampling one system tells nothing
+    low, high = interval(total, level) if len(systems) > 1 else (np.nan, np.nan)
     return {
         "value": float(total[0]),
         "low": low,
