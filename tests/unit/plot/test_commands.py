@@ -54,15 +54,8 @@ def call(experiment, factories, write_dataset_file, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "roc",
-        "confusion",
-        "history",
-        "gradcam",
-        "attribution",
-        "latent",
-        "table",
-        "mosaic",
-        "simulation",
+        *("roc", "confusion", "history", "gradcam", "attribution"),
+        *("latent", "table", "mosaic", "simulation"),
     ],
 )
 def test_png_and_pdf_are_written(call, name):
@@ -168,16 +161,8 @@ def test_unknown_setting_is_an_error(tmp_path):
 
 def test_commands_take_files_and_long_options(experiment, factories, tmp_path):
     app = typer.Typer()
-    for name in (
-        "roc",
-        "confusion",
-        "history",
-        "gradcam",
-        "attribution",
-        "latent",
-        "table",
-        "mosaic",
-    ):
+    names = ("roc", "confusion", "history", "gradcam", "latent", "table", "mosaic")
+    for name in (*names, "attribution"):
         app.command()(getattr(command, f"plot_{name}"))
     app.command()(command.plot_simulation)
     files = experiment("predictions.parquet", factories.make_predictions, ["mmd"])
