@@ -23,7 +23,7 @@ from sim2sky.plot.style import (
 MARKERS = ("o", "s", "^", "D", "v", "P")  # methods, beside their colours
 ORDER_LINES = {"highest": "-", "random": ":", "lowest": "--"}
 NUMBERS = {  # quantity -> its name under the panel, and where nothing is
-    "attribution_radius_r50": ("mean radius / $R_{50}$", None),
+    "decision_radius_r50": ("mean radius of the predicted\nclass's map / $R_{50}$", None),
     "deletion_gain": ("deletion:\nrandom $-$ map", 0),
     "insertion_gain": ("insertion:\nmap $-$ random", 0),
     "random_weights_correlation": ("rank correlation with\nmaps of random weights", 0),

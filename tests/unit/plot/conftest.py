@@ -295,7 +295,7 @@ def make_attribution(methods: list[str]) -> pd.DataFrame:
                     left = 0.1 + 0.8 * (1 - fraction) ** power
                     entries.append(("deletion_probability", "", np.nan, order, fraction, left))
             for quantity, value in (
-                ("attribution_radius_r50", 2.5 - number),
+                ("decision_radius_r50", 2.5 - number),
                 ("even_radius_r50", 3.4),
                 ("deletion_gain", 0.2),
                 ("insertion_gain", 0.1),
