@@ -21,8 +21,12 @@ OF_MAPS = (
     "attribution_on_sky",
     "random_weights_correlation",
 )
-OF_IMAGES = ("light_radius", "even_radius_r50", "half_light_radius_px")
-COMPARED = ("attribution_radius", "attribution_radius_r50", "attribution_on_sky")
+OF_DECISIONS = {
+    "decision_radius_r50": "attribution_radius_r50",
+    "decision_on_sky": "attribution_on_sky",
+}
+OF_IMAGES = ("light_radius", "even_radius_r50", "even_on_sky", "half_light_radius_px")
+COMPARED = ("attribution_radius_r50", "attribution_on_sky", *OF_DECISIONS)
 COLUMNS = [
     *("method", "network", "seed", "domain", "class", "quantity", "reference"),
     *("radius_r50", "order", "fraction", "value", "low", "high", "n_images", "n_systems"),
@@ -45,8 +49,9 @@ class Explained:
         (N,) index of the true class (of the predicted one where there is no label, or one
         that the model does not know), and of the predicted class.
     numbers : dict of numpy.ndarray
-        (N,) by the names in `OF_MAPS` and `OF_IMAGES`, those of maps being of the map of
-        the own class; NaN where that is not explained.
+        (N,) ``blank_map`` and by the names in `OF_MAPS`, of the map of the own class, in
+        `OF_DECISIONS`, of that of the predicted class, and in `OF_IMAGES`; NaN where the
+        class is not explained or the map is blank.
     profile, even_profile : numpy.ndarray
         (N,R) shares in annuli of the own class's map and of the image's pixels.
     edges : numpy.ndarray
@@ -91,15 +96,20 @@ def attribution_table(paths: list[Path], settings: ExplainSettings) -> pd.DataFr
           radii; ``even_radius_r50`` the same of a map that is even, ``light_radius`` that of
           the light in half widths; ``half_light_radius_px`` the unit in pixels;
         - ``attribution_on_sky``: share of the attribution on pixels without significant light;
+          ``even_on_sky`` that of an even map;
+        - ``decision_radius_r50``, ``decision_on_sky``: the same of the map of the class that is
+          predicted, right or wrong: what the decision rests on;
+        - ``blank_map``: share of images in which nothing speaks for the class; these have no
+          radius and do not enter the means;
         - ``attribution_density``: attribution per area in the annulus around ``radius_r50``
           over that of an even map;
         - ``random_weights_correlation``: rank correlation with the maps of random weights;
         - ``deletion_auc``, ``insertion_auc``, ``random_auc``, ``deletion_gain`` and
           ``insertion_gain``: see `sim2sky.explain.deletion.curve_areas`;
           ``deletion_probability``: the curves, by ``order`` and ``fraction`` deleted;
-        - ``<number>_method_difference`` of the first two and of ``attribution_on_sky``: this
-          method less ``reference``, galaxy by galaxy, and ``<number>_domain_difference``:
-          target less source, of the same galaxies where both domains hold them.
+        - ``<number>_method_difference`` of the numbers in `COMPARED`: this method less
+          ``reference``, galaxy by galaxy, and ``<number>_domain_difference``: target less
+          source, of the same galaxies where both domains hold them.
 
     Raises
     ------
@@ -168,9 +178,12 @@ def read_explained(path: str | Path) -> tuple[tuple[str, str, int], dict[str, Ex
             label, predicted = (hdf5_dataset(group, name)[:] for name in ("label", "predicted"))
             own = np.where((label >= 0) & (label < len(classes)), label, predicted)
 
-            def of_own(name: str, group=group, own=own) -> np.ndarray:  # noqa: ANN001
-                return _pick(hdf5_dataset(group, name)[:], column[own])
-
+            arrays = {
+                name: hdf5_dataset(group, name)[:] for name in (*OF_MAPS, "profile", *OF_IMAGES)
+            }
+            of_own = {name: _pick(arrays[name], column[own]) for name in (*OF_MAPS, "profile")}
+            blank = np.isnan(of_own["attribution_radius"]).astype(np.float64)
+            blank[column[own] < 0] = np.nan
             galaxy_id = hdf5_dataset(group, "galaxy_id").asstr()[:].tolist()
             view = hdf5_dataset(group, "view")[:].tolist()
             domains[domain] = Explained(
@@ -179,9 +192,16 @@ def read_explained(path: str | Path) -> tuple[tuple[str, str, int], dict[str, Ex
                 classes=classes,
                 own=own,
                 predicted=predicted,
-                numbers={name: of_own(name) for name in OF_MAPS}
-                | {name: hdf5_dataset(group, name)[:] for name in OF_IMAGES},
-                profile=of_own("profile"),
+                numbers={
+                    **{name: of_own[name] for name in OF_MAPS},
+                    **{
+                        name: _pick(arrays[of], column[predicted])
+                        for name, of in OF_DECISIONS.items()
+                    },
+                    "blank_map": blank,
+                    **{name: arrays[name] for name in OF_IMAGES},
+                },
+                profile=of_own["profile"],
                 even_profile=hdf5_dataset(group, "even_profile")[:],
                 edges=about["profile_edges_r50"],
                 deletion=hdf5_dataset(group, "deletion")[:],
@@ -287,7 +307,7 @@ def _summary(
     resampling: Resampling,
     level: float,
 ) -> dict[str, float]:
-    """Return the sum of some means with its interval.
+    """Return the sum of some means with its interval, NaN for a single system.
 
     A part is (values, denominators or None, system_id, member); with denominators it is
     the ratio of the two sums.
@@ -300,7 +320,8 @@ def _summary(
         systems |= set(system_id[used].tolist())
         ratio = resampling.apply(_ratio(values[used], bottom[used]), system_id[used])
         total = total + ratio["ratio"]
-    low, high = interval(total, level)
+    # resampling one system tells nothing
+    low, high = interval(total, level) if len(systems) > 1 else (np.nan, np.nan)
     return {
         "value": float(total[0]),
         "low": low,

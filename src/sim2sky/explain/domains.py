@@ -125,7 +125,8 @@ def explain_rows(
         in half widths of the image and in half-light radii; ``attribution_on_sky``, the
         map's share on pixels without significant light; ``random_weights_correlation``,
         see `sim2sky.explain.randomised`. ``light_radius`` (N,) is weighted with the light
-        and in half widths, ``even_radius_r50`` (N,) with nothing. ``profile`` (N,E,R) and
+        and in half widths, ``even_radius_r50`` (N,) with nothing, and ``even_on_sky`` (N,) is
+        the sky's share of the image. ``profile`` (N,E,R) and
         ``even_profile`` (N,R) are shares in annuli (`radial_shares`) of the maps and of
         the image's pixels. ``deletion`` (N,3,F) are the curves of `deletion_curves` for
         the class that is predicted, NaN where that is not an explained one.
@@ -160,6 +161,7 @@ def explain_rows(
         "attribution_on_sky": _by_class(maps, lambda m: 1 - share_on(m, bright)),
         "light_radius": weighted_radius(np.clip(light, 0, None) * bright),
         "even_radius_r50": radius_in_units(even, unit_px),
+        "even_on_sky": 1 - bright.mean(axis=(1, 2)),
         "profile": _by_class(maps, lambda m: radial_shares(m, unit_px, edges)),
         "even_profile": radial_shares(even, unit_px, edges),
         "random_weights_correlation": random_weights_correlation(

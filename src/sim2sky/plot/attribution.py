@@ -23,7 +23,7 @@ from sim2sky.plot.style import (
 MARKERS = ("o", "s", "^", "D", "v", "P")  # methods, beside their colours
 ORDER_LINES = {"highest": "-", "random": ":", "lowest": "--"}
 NUMBERS = {  # quantity -> its name under the panel, and where nothing is
-    "attribution_radius_r50": ("mean radius / $R_{50}$", None),
+    "decision_radius_r50": ("mean radius of the predicted\nclass's map / $R_{50}$", None),
     "deletion_gain": ("deletion:\nrandom $-$ map", 0),
     "insertion_gain": ("insertion:\nmap $-$ random", 0),
     "random_weights_correlation": ("rank correlation with\nmaps of random weights", 0),
@@ -150,17 +150,18 @@ def _draw_numbers(figure: Figure, table: pd.DataFrame, variants: list[tuple[str,
                     value,
                     place,
                     # a bootstrap interval need not hold the value itself
-                    xerr=[[max(value - low, 0)], [max(high - value, 0)]],
+                    xerr=np.nan_to_num([[max(value - low, 0)], [max(high - value, 0)]]),
                     marker=DOMAIN_MARKERS[domain],
                     color=colours[method],
                     markerfacecolor="white" if domain == "source" else colours[method],
                     elinewidth=1.0,
                 )
                 if axes is panels[-1]:
+                    ends = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
                     axes.text(
                         1.05,
                         place,
-                        f"{value:.2f} [{low:.2f}, {high:.2f}]",
+                        f"{value:.2f}{ends}",
                         transform=axes.get_yaxis_transform(),
                         va="center",
                         fontsize=6.5,
@@ -191,7 +192,7 @@ def _add_legends(upper: Figure, lower: Figure, variants: list[tuple[str, str]]) 
         Line2D([], [], color="#444444", marker=DOMAIN_MARKERS[domain], label=domain, **face)
         for domain, face in (("source", {"markerfacecolor": "white"}), ("target", {}))
     ]
-    handles.append(Line2D([], [], color=GREY, linestyle=":", label="nothing"))
+    handles.append(Line2D([], [], color=GREY, linestyle=":", label="zero"))
     handles.append(Line2D([], [], color=GREY, linestyle="-.", label="even map"))
     lower.legend(handles=handles, loc="outside upper center", ncols=4)
 

@@ -267,9 +267,14 @@ def _name_columns(
         title = labels[key.method, key.network].replace(" (target labels)", "")
         upper.set_title(f"{title}\n{name}" if several else title, fontsize=8)
         entries = [models[key][domain] for domain in domains]
-        radius = " | ".join(f"{entry.radius[name]:.2f}" for entry in entries)
-        on_sky = " | ".join(f"{100 * entry.on_sky[name]:.0f} %" for entry in entries)
+        radius = " | ".join(_number(entry.radius[name], ".2f") for entry in entries)
+        on_sky = " | ".join(_number(entry.on_sky[name], ".0%") for entry in entries)
         lower.set_xlabel(f"{radius}\n{on_sky}", fontsize=7.5)
+
+
+def _number(value: float, form: str) -> str:
+    """Return a number as text, a dash where no map has it."""
+    return format(value, form).replace("%", " %") if np.isfinite(value) else "\N{EN DASH}"
 
 
 def _draw_map(axes: Axes, entry: Explanation, name: str, index: int) -> None:

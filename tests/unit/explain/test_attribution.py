@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.explain.attribution import COLUMNS, attribution_table, read_explained
+from sim2sky.explain.attribution import COLUMNS, OF_IMAGES, attribution_table, read_explained
 from sim2sky.explain.command import tabulate_attribution
 from sim2sky.explain.extent import profile_edges, radial_shares
 from sim2sky.explain.settings import ExplainSettings
@@ -39,7 +39,7 @@ def write(tmp_path):
                 group["attribution_radius"] = radius / 4
                 group["attribution_on_sky"] = np.full((N, 2), 0.25)
                 group["random_weights_correlation"] = np.full((N, 2), 0.1)
-                for name in ("light_radius", "even_radius_r50", "half_light_radius_px"):
+                for name in OF_IMAGES:
                     group[name] = unit
                 shares = radial_shares(even, unit, edges)
                 group["even_profile"] = shares
@@ -136,6 +136,28 @@ def test_deletion_is_by_the_predicted_class(write):
         **{"class": ""},
     )
     assert point.value == pytest.approx(0.25)
+
+
+def test_decisions_rest_on_the_map_of_the_predicted_class(write):
+    _, domains = read_explained(write())
+    rows = np.arange(N)
+    own = 2 + 0.1 * rows + (rows % 2 == 1)
+    decided = 2 + 0.1 * rows + (rows >= 6)  # from the sixth row on mergers are predicted
+    assert domains["source"].numbers["attribution_radius_r50"] == pytest.approx(own)
+    assert domains["source"].numbers["decision_radius_r50"] == pytest.approx(decided)
+
+
+def test_blank_maps_are_counted_and_left_out(write):
+    path = write()
+    with h5py.File(path, "r+") as file:
+        for name in ("attribution_radius", "attribution_radius_r50"):
+            file["target"][name][:3, 0] = np.nan  # one merger, two non-mergers' other map
+    table = attribution_table([path], QUICK)
+    merger = {"domain": "target", "class": "merger"}
+    assert row(table, quantity="blank_map", **merger).value == pytest.approx(1 / 12)
+    assert row(table, quantity="attribution_radius_r50", **merger).n_images == 11
+    other = row(table, quantity="blank_map", domain="target", **{"class": "non-merger"})
+    assert other.value == 0
 
 
 def test_images_without_label_count_by_their_prediction(write):

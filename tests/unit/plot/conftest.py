@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim2sky.plot.latent import NUMBERS
+
 CLASSES = ["non-merger", "merger"]
 # how far apart the classes' scores lie on source and target
 SKILL = {
@@ -209,7 +211,13 @@ def write_dataset_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 def make_explanation(
-    method: str, seed: int, *, paired: bool = True, n_rows: int = 8, size: int = 48
+    method: str,
+    seed: int,
+    *,
+    paired: bool = True,
+    n_rows: int = 8,
+    size: int = 48,
+    explained: tuple[str, ...] = ("merger",),
 ) -> Callable[[Path], None]:
     """Grad-CAM of one model as `sim2sky explain` writes it; returns the writer."""
 
@@ -227,14 +235,18 @@ def make_explanation(
                 first = 0 if paired else 100 * number
                 group = file.create_group(domain)
                 group["images"], group["gradcam"] = images, cam.astype("f4")
+                for name in explained[1:]:
+                    group[f"gradcam_{name}"] = 1 - cam.astype("f4")
                 group["label"] = np.arange(n_rows, dtype="i1") % 2
                 group["predicted"] = (probability > 0.5).astype("i1")
                 group["probability"] = np.stack([1 - probability, probability], axis=1)
                 group["galaxy_id"] = [f"050-{first + row:06d}" for row in range(n_rows)]
                 group["view"] = np.zeros(n_rows, dtype="i4")
-                group.attrs["attribution_radius_mean"] = 0.4 + 0.2 * number
-                group.attrs["attribution_on_sky_mean"] = 0.1 + 0.3 * number
-            file.attrs["explained_class"] = "merger"
+                ones = np.ones((n_rows, len(explained)))
+                ones[0] = np.nan  # a map that is zero all over
+                group["attribution_radius_r50"] = ones * (0.4 + 0.2 * number)
+                group["attribution_on_sky"] = ones * (0.1 + 0.3 * number)
+            file.attrs["explained_classes"] = explained
             file.attrs["classes"] = CLASSES
 
     return write
@@ -254,13 +266,48 @@ def make_latents(method: str, seed: int, *, n_rows: int = 120) -> Callable[[Path
             file["isomap"], file["tsne"] = points, points[:, ::-1] * 3
             file["domain"], file["label"] = domain.astype("i1"), label.astype("i1")
             file.attrs["classes"] = CLASSES
-            for name in ("silhouette_class_source", "silhouette_class_target"):
-                file.attrs[name] = 0.51
-            file.attrs["silhouette_domain"] = 0.12
-            file.attrs["proxy_a_distance"] = 1.87 if method == "source_only" else 0.63
-            file.attrs["domain_distance"] = shift / 2
+            numbers = dict.fromkeys(NUMBERS, 0.51) | {
+                "silhouette_domain": 0.12,
+                "proxy_a_distance": 1.87 if method == "source_only" else 0.63,
+                "domain_distance": shift / 2,
+            }
+            for name, value in numbers.items():
+                for end, difference in (("", 0), ("_low", -0.1), ("_high", 0.1)):
+                    file.attrs[name + end] = value + difference
+            file.attrs["mmd_p_value"] = 0.034
 
     return write
+
+
+def make_attribution(methods: list[str]) -> pd.DataFrame:
+    """A table of `sim2sky tabulate-attribution`."""
+    rows = []
+    for number, method in enumerate(methods):
+        for domain in ("source", "target"):
+            about = {"method": method, "network": "deepmerge", "seed": 0, "domain": domain}
+            entries = []
+            for name in ("", *CLASSES):
+                for radius in np.arange(0.25, 6, 0.5):
+                    density = (3 - number) * np.exp(-radius / (1 + number)) + 0.2
+                    entries.append(("attribution_density", name, radius, "", np.nan, density))
+            for order, power in (("highest", 4), ("random", 1), ("lowest", 0.3)):
+                for fraction in np.linspace(0, 1, 9):
+                    left = 0.1 + 0.8 * (1 - fraction) ** power
+                    entries.append(("deletion_probability", "", np.nan, order, fraction, left))
+            for quantity, value in (
+                ("decision_radius_r50", 2.5 - number),
+                ("even_radius_r50", 3.4),
+                ("deletion_gain", 0.2),
+                ("insertion_gain", 0.1),
+                ("random_weights_correlation", 0.05),
+            ):
+                entries.append((quantity, "", np.nan, "", np.nan, value))
+            for quantity, name, radius, order, fraction, value in entries:
+                row = {"quantity": quantity, "class": name, "radius_r50": radius}
+                row |= {"order": order, "fraction": fraction, "reference": "", "value": value}
+                ends = {"low": 0.9 * value, "high": 1.1 * value, "n_images": 8, "n_systems": 4}
+                rows.append(about | row | ends)
+    return pd.DataFrame(rows)
 
 
 def make_diagnostics() -> pd.DataFrame:
@@ -282,5 +329,5 @@ def make_diagnostics() -> pd.DataFrame:
 def factories() -> SimpleNamespace:
     """The makers of inputs, since test modules cannot import from here."""
     makers = (make_predictions, make_table, make_history, make_explanation, make_latents)
-    makers += (make_diagnostics, galaxy_images)
+    makers += (make_attribution, make_diagnostics, galaxy_images)
     return SimpleNamespace(**{maker.__name__: maker for maker in makers})

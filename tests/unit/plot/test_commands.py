@@ -34,6 +34,9 @@ def call(experiment, factories, write_dataset_file, tmp_path):
             options["histories"] = models("history.csv", factories.make_history)
         if name == "gradcam":
             options["explanations"] = models("explain.h5", factories.make_explanation)
+        if name == "attribution":
+            options["table"] = tmp_path / "attribution.parquet"
+            factories.make_attribution(METHODS).to_parquet(options["table"])
         if name == "latent":
             options["latents"] = models("latents.h5", factories.make_latents)
         if name == "mosaic":
@@ -50,7 +53,10 @@ def call(experiment, factories, write_dataset_file, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["roc", "confusion", "history", "gradcam", "latent", "table", "mosaic", "simulation"],
+    [
+        *("roc", "confusion", "history", "gradcam", "attribution"),
+        *("latent", "table", "mosaic", "simulation"),
+    ],
 )
 def test_png_and_pdf_are_written(call, name):
     before = dict(matplotlib.rcParams)
@@ -155,7 +161,8 @@ def test_unknown_setting_is_an_error(tmp_path):
 
 def test_commands_take_files_and_long_options(experiment, factories, tmp_path):
     app = typer.Typer()
-    for name in ("roc", "confusion", "history", "gradcam", "latent", "table", "mosaic"):
+    names = ("roc", "confusion", "history", "gradcam", "latent", "table", "mosaic")
+    for name in (*names, "attribution"):
         app.command()(getattr(command, f"plot_{name}"))
     app.command()(command.plot_simulation)
     files = experiment("predictions.parquet", factories.make_predictions, ["mmd"])

@@ -2,10 +2,12 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
+from sim2sky.plot.attribution import attribution_figure, read_attribution
 from sim2sky.plot.gradcam import choose_galaxies, gradcam_figure, read_explanation
 from sim2sky.plot.images import colour_image, grey_image, scale_bar_arcsec
 from sim2sky.plot.inputs import files_by_model, first_seeds
@@ -111,9 +113,78 @@ def test_gradcam_shows_the_same_galaxies_in_both_domains(experiment, factories):
     source = read_explanation(next(iter(files.values())), "source")
     merger = int(np.flatnonzero(source.label == 1)[0])
     shown = [text.get_text() for text in panels[1].texts]
-    assert shown == [f"p = {source.probability[merger]:.2f}"]
+    assert shown == [f"p = {source.probability[merger, 1]:.2f}"]
     assert "0.40\n10 %" in labels(figure)
     assert "0.60\n40 %" in labels(figure)
+
+
+def test_gradcam_shows_every_class_where_there_is_room(experiment, factories):
+    explained = ("merger", "non-merger")
+    paths = experiment(
+        "explain.h5", factories.make_explanation, METHODS, seeds=1, explained=explained
+    )
+    figure = gradcam_figure(files_by_model(paths), PlotSettings(gradcam_galaxies=1))
+    panels = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in panels[:5]] == [
+        "image",
+        *("source only\nmerger", "source only\nnon-merger"),
+        *("MMD\nmerger", "MMD\nnon-merger"),
+    ]
+    texts = [axes.texts[0].get_text() for axes in panels[1:3]]
+    assert sum(float(text.removeprefix("p = ")) for text in texts) == pytest.approx(1, abs=0.011)
+    many = [*METHODS, "adabn", "dann"]
+    paths = experiment(
+        "explain.h5", factories.make_explanation, many, seeds=1, explained=explained
+    )
+    figure = gradcam_figure(files_by_model(paths), PlotSettings(gradcam_galaxies=1))
+    assert len([axes for axes in figure.axes if axes.images]) == 2 * 5  # mergers alone
+
+
+def test_map_that_is_zero_everywhere_has_no_number(experiment, factories):
+    (path,) = experiment("explain.h5", factories.make_explanation, ["mmd"], seeds=1)
+    with h5py.File(path, "r+") as file:
+        file["target/attribution_on_sky"][:] = np.nan
+    figure = gradcam_figure(files_by_model([path]), PlotSettings(gradcam_galaxies=1))
+    assert "0.60\n\N{EN DASH}" in labels(figure)
+
+
+def test_old_explanations_are_an_error(experiment, factories):
+    (path,) = experiment("explain.h5", factories.make_explanation, ["mmd"], seeds=1)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["explained_classes"]
+    with pytest.raises(Sim2SkyError, match="explained_classes is missing.*sim2sky explain"):
+        gradcam_figure(files_by_model([path]), PlotSettings())
+
+
+def test_attribution_draws_each_class_and_both_domains(factories):
+    table = factories.make_attribution(METHODS)
+    figure = attribution_figure(table)
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    assert list(panels) == [
+        f"{domain}, {name}"
+        for domain in ("source", "target")
+        for name in ("non-merger", "merger", "deletion")
+    ]
+    profile = panels["target, merger"].lines[1]  # the first is that of an even map
+    assert profile.get_xdata() == pytest.approx(np.arange(0.25, 6, 0.5))
+    assert len(panels["source, deletion"].lines) == 6  # 2 methods x 3 orders
+    assert "0.05 [0.05, 0.06]" in [text.get_text() for text in figure.axes[-1].texts]
+
+
+def test_attribution_of_three_classes_and_one_domain_without_numbers(factories):
+    table = factories.make_attribution(METHODS)
+    third = table[table["class"] == "merger"].assign(**{"class": "ring"})
+    gone = (table["quantity"] == "random_weights_correlation") & (table["domain"] == "target")
+    figure = attribution_figure(pd.concat([table[~gone], third]))
+    assert len([axes for axes in figure.axes if axes.get_title()]) == 8
+
+
+def test_attribution_without_profile_is_an_error(factories, tmp_path):
+    table = factories.make_attribution(METHODS)
+    path = tmp_path / "attribution.parquet"
+    table[table["quantity"] != "attribution_density"].to_parquet(path)
+    with pytest.raises(Sim2SkyError, match="holds no radial profile"):
+        read_attribution(path)
 
 
 def test_gradcam_of_many_methods_puts_the_target_below(experiment, factories):
@@ -166,8 +237,12 @@ def test_latent_planes_hold_every_point_and_the_numbers(experiment, factories):
     for axes in figure.axes:
         assert sum(len(points.get_offsets()) for points in axes.collections) == 120
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["isomap", "t-SNE"]
-    assert r"proxy $\mathcal{A}$-distance: 1.87" in figure.axes[2].get_xlabel()
-    assert r"proxy $\mathcal{A}$-distance: 0.63" in figure.axes[3].get_xlabel()
+    texts = [[text.get_text().split("\n") for text in axes.texts] for axes in figure.axes]
+    assert "1.87 [1.77, 1.97]" in texts[2][0]
+    assert "0.63 [0.53, 0.73]" in texts[3][0]
+    values, names = texts[2]
+    assert dict(zip(names, values, strict=True))["its p-value"] == "0.034"
+    assert [len(each) for each in texts] == [2, 1, 2, 1]  # names stand at the left only
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["non-merger", "merger", "source", "target"]
 
@@ -175,6 +250,6 @@ def test_latent_planes_hold_every_point_and_the_numbers(experiment, factories):
 def test_latents_without_numbers_are_an_error(experiment, factories):
     (path,) = experiment("latents.h5", factories.make_latents, ["mmd"], seeds=1)
     with h5py.File(path, "r+") as file:
-        del file.attrs["domain_distance"]
-    with pytest.raises(Sim2SkyError, match="attribute domain_distance is missing.*sim2sky embed"):
+        del file.attrs["domain_distance_low"]
+    with pytest.raises(Sim2SkyError, match="domain_distance_low is missing.*sim2sky embed"):
         latent_figure(files_by_model([path]))
