@@ -32,7 +32,7 @@ class AccidentSettings(Settings):
     """How strong each accident is, from mild to severe; an empty list leaves it out."""
 
     n_galaxies: int = Field(
-        1000,
+        300,
         ge=1,
         description="most test images of each domain that accidents befall, the classes in turn",
     )
