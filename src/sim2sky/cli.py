@@ -21,6 +21,7 @@ from sim2sky.explain import command as explain
 from sim2sky.figures import command as figures
 from sim2sky.fraction import command as fraction
 from sim2sky.inspect import command as inspect
+from sim2sky.ladder import command as ladder
 from sim2sky.measure import command as measure
 from sim2sky.observe import command as observe
 from sim2sky.origin import provenance
@@ -65,6 +66,9 @@ for command in (
     tune.regret,
     explain.explain,
     embed.embed,
+    ladder.observe_ladder,
+    ladder.ladder,
+    ladder.join_ladder,
     calibrate.calibrate,
     predict.predict,
     fraction.fraction,
@@ -78,6 +82,8 @@ for command in (
     plot.plot_table,
     plot.plot_regret,
     plot.plot_realism,
+    plot.plot_ladder,
+    plot.plot_exposure,
     figures.figures,
     inspect.inspect,
     provenance,

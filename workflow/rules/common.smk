@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
-from sim2sky.config import Config
+from sim2sky.config import Config, survey_file
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.settings import SurveySettings
 from sim2sky.realism.settings import RealismSettings
@@ -159,11 +159,6 @@ def domain_sample(domain):
     return [] if sample is None else [f"results/samples/{sample}/galaxies.parquet"]
 
 
-def survey_file(name):
-    """Return the YAML file of a survey: a path as it stands, a name under config/surveys."""
-    return name if name.endswith((".yaml", ".yml")) else f"config/surveys/{name}.yaml"
-
-
 def numbered(pattern, count):
     """Return `count` file names, {i} in the pattern replaced by 000, 001, ..."""
     return [pattern.format(i=f"{i:03d}") for i in range(count)]
@@ -306,6 +301,44 @@ def shown_files(name):
     return model_files(name, methods=lambda e: e.show, seeds=lambda e: e.seeds[:1])
 
 
+def ladder_maps(wildcards):
+    """Return the noise-free maps behind the source of an experiment with a ladder."""
+    source = CONFIG.experiments[wildcards.experiment].source
+    return numbered(
+        f"results/samples/{CONFIG.sample_of(source)}/maps/{{i}}.h5",
+        CONFIG.n_shards(source),
+    )
+
+
+def ladder_surveys(wildcards):
+    """Return the YAML files of all surveys of a ladder, and the PSFs that they name."""
+    rungs = CONFIG.ladder_plan(wildcards.experiment).rungs
+    surveys = sorted({str(rung.survey) for rung in rungs})
+    bands = [
+        b
+        for path in surveys
+        for b in read_settings(SurveySettings, path).bands.values()
+    ]
+    return surveys + [str(b.psf.path) for b in bands if b.psf.path is not None]
+
+
+def ladder_sky(wildcards):
+    """Return the patches of sky for the rungs that are laid on them, if there are some."""
+    if not any(rung.sky for rung in CONFIG.ladder_plan(wildcards.experiment).rungs):
+        return []
+    source = CONFIG.stamps_domain(CONFIG.experiments[wildcards.experiment].source)
+    return [f"results/domains/{CONFIG.domains[source].sky_of}/sky/000.h5"]
+
+
+def ladder_models(name):
+    """Return an input function for one file of each model that climbs the ladder."""
+    return model_files(
+        name,
+        methods=lambda e: e.show,
+        seeds=lambda e: e.seeds if e.ladder.all_seeds else e.seeds[:1],
+    )
+
+
 FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "latent"]
 
 
@@ -317,6 +350,9 @@ def figure_files(wildcards):
     stems += regrets
     realism = expand("results/experiments/{e}/realism", e=CONFIG.realism_experiments)
     stems += realism
+    ladders = expand("results/experiments/{e}/ladder", e=CONFIG.ladder_experiments)
+    stems += ladders
+    stems += expand("results/experiments/{e}/exposure", e=CONFIG.exposure_experiments)
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -328,6 +364,7 @@ def figure_files(wildcards):
     files += expand("results/domains/{d}/audit.json", d=used)
     files += expand("{stem}.parquet", stem=regrets)
     files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
+    files += expand("{stem}.{suffix}", stem=ladders, suffix=["parquet", "csv"])
     return files
 
 

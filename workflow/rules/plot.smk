@@ -294,3 +294,61 @@ rule plot_regret:
         " --output {output.png:q}"
         " --regret {input.regret:q}"
         " 2> {log:q}"
+
+
+rule plot_ladder:
+    input:
+        table="results/experiments/{experiment}/ladder.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/ladder.png",
+            caption="../report/ladder.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/ladder.pdf",
+    log:
+        "results/logs/plot_ladder/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_ladder/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the ladder of realisms of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-ladder"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"
+
+
+rule plot_exposure:
+    input:
+        table="results/experiments/{experiment}/ladder.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/exposure.png",
+            caption="../report/exposure.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/exposure.pdf",
+    log:
+        "results/logs/plot_exposure/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_exposure/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting what exposure time buys in {wildcards.experiment}"
+    shell:
+        "sim2sky plot-exposure"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"

@@ -60,14 +60,33 @@ def proxy_a_distance(
         2 for domains that separate, 0 for domains that cannot be told apart (a
         little below by chance); NaN where a domain has fewer than two systems.
     """
+    told = told_domains(points, domain, system_id, n_folds)
+    return np.nan if told is None else 2 * (2 * balanced_accuracy_score(domain, told) - 1)
+
+
+def told_domains(
+    points: np.ndarray, domain: np.ndarray, system_id: np.ndarray, n_folds: int
+) -> np.ndarray | None:
+    """Return which domain a linear classifier takes each point to be from.
+
+    Parameters
+    ----------
+    points, domain, system_id, n_folds
+        See `proxy_a_distance`.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (N,) 0 or 1, each said by a classifier that saw no row of the same system; None
+        where a domain has fewer than two systems.
+    """
     n_folds = min(n_folds, *(len(np.unique(system_id[domain == value])) for value in (0, 1)))
     if n_folds < 2:
-        return np.nan
+        return None
     # C below 1 keeps 50 dimensions from being fitted by 500 rows
     classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
     folds = StratifiedGroupKFold(n_folds)
-    told = cross_val_predict(classifier, points / points.std(), domain, groups=system_id, cv=folds)
-    return 2 * (2 * balanced_accuracy_score(domain, told) - 1)
+    return cross_val_predict(classifier, points / points.std(), domain, groups=system_id, cv=folds)
 
 
 def domain_distances(
@@ -108,6 +127,37 @@ def domain_distances(
         ``domain_distance`` of all points and ``domain_distance_<class>``, each with
         ``_low`` and ``_high``; NaN where a class is missing in a domain.
     """
+    resampling = Resampling.draw(system_id, n_bootstrap, seed)
+    samples = distance_samples(points, domain, group, system_id, classes, resampling)
+    result = {}
+    for name, values in samples.items():
+        low, high = interval(values, level)
+        result |= {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
+    return result
+
+
+def distance_samples(
+    points: np.ndarray,
+    domain: np.ndarray,
+    group: np.ndarray,
+    system_id: np.ndarray,
+    classes: list[str],
+    resampling: Resampling,
+) -> dict[str, np.ndarray]:
+    """Return the distances of `domain_distances` in the sample and in each resample.
+
+    Parameters
+    ----------
+    points, domain, group, system_id, classes
+        See `domain_distances`.
+    resampling : Resampling
+        Of all systems among the rows.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        ``domain_distance`` and ``domain_distance_<class>``, each (1+B,).
+    """
     cells = [(d, g) for d in (0, 1) for g in np.unique(group)]
     members = np.array([(domain == d) & (group == g) for d, g in cells])
     squares = (points**2).sum(axis=1)
@@ -136,9 +186,4 @@ def domain_distances(
             result[f"domain_distance_{name}"] = distance(of_class)
         return result
 
-    resampling = Resampling.draw(system_id, n_bootstrap, seed)
-    result = {}
-    for name, values in resampling.apply(distances, system_id).items():
-        low, high = interval(values, level)
-        result |= {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
-    return result
+    return resampling.apply(distances, system_id)

@@ -12,6 +12,8 @@ KINDS = {  # in the order of the page
     "confusion": "Confusion matrices",
     "gradcam": "Where the networks look",
     "latent": "Latent space",
+    "ladder": "Ladder of realisms",
+    "exposure": "Exposure time",
     "history": "Learning curves",
     "realism": "How real the mocks look",
     "regret": "Choosing settings without target labels",

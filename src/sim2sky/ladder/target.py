@@ -1,0 +1,156 @@
+"""The survey's images that every rung is compared with; their labels are not read."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim2sky.build.dataset import Dataset
+from sim2sky.embed.layout import principal_components
+from sim2sky.embed.separation import distance_samples, told_domains
+from sim2sky.evaluate.bootstrap import Resampling
+from sim2sky.evaluate.choice import choose_rows
+from sim2sky.ladder.rungs_file import Rendered
+from sim2sky.ladder.settings import LadderSettings
+from sim2sky.seeding import generator
+
+if TYPE_CHECKING:
+    from sim2sky.train.model_file import Model
+
+N_HALVINGS = 20
+
+
+def target_rows(target: Dataset, rendered: Rendered, settings: LadderSettings) -> np.ndarray:
+    """Return which test images of the target the rungs are compared with.
+
+    Parameters
+    ----------
+    target : Dataset
+        Test rows, read without labels.
+    rendered : Rendered
+        The rungs.
+    settings : LadderSettings
+        How many, if there are other galaxies in the target.
+
+    Returns
+    -------
+    numpy.ndarray
+        Indices: the same galaxies and views where the target holds all of them, so that
+        nothing but the observation differs; else a choice of `n_galaxies` that is spread
+        over systems. Their classes are then as common as in the survey, not balanced.
+    """
+    place = {
+        (galaxy, int(view)): row
+        for row, (galaxy, view) in enumerate(zip(target.galaxy_id, target.view, strict=True))
+    }
+    own = zip(rendered.columns["galaxy_id"], rendered.columns["view"], strict=True)
+    twins = [place.get((galaxy, int(view)), -1) for galaxy, view in own]
+    if min(twins) >= 0:
+        return np.array(twins)
+    unlabelled = np.zeros(len(target), dtype=int)
+    identity = (target.galaxy_id, target.view, target.system_id, unlabelled)
+    return choose_rows(*identity, settings.n_galaxies, settings.seed)
+
+
+class Anchor:
+    """Latent vectors of the target's images, from which distances are measured.
+
+    Parameters
+    ----------
+    model : Model
+        The classifier.
+    target : Dataset
+        Test rows, read without labels.
+    rows : numpy.ndarray
+        From `target_rows`.
+    settings : LadderSettings
+        Components, folds and seed.
+    """
+
+    def __init__(
+        self, model: "Model", target: Dataset, rows: np.ndarray, settings: LadderSettings
+    ) -> None:
+        self.images = target.images[rows]
+        self.system_id = target.system_id[rows]
+        self.classes = list(model.classes)
+        self.settings = settings
+        probability, self.latent = model.predict(self.images, "target")
+        self.predicted = probability.argmax(axis=1)
+
+    def distances(
+        self,
+        latent: np.ndarray,
+        label: np.ndarray,
+        system_id: np.ndarray,
+        resampling: Resampling,
+    ) -> dict[str, np.ndarray]:
+        """Return how far images of a rung lie from the target's.
+
+        Parameters
+        ----------
+        latent : numpy.ndarray
+            (N,D) of the rung's images.
+        label, system_id : numpy.ndarray
+            (N,) each.
+        resampling : Resampling
+            Of all systems of the rung and the target.
+
+        Returns
+        -------
+        dict of numpy.ndarray
+            (1+B,) each. ``latent_distance``: between the centres of both, in units of the
+            scatter within a class (`sim2sky.embed.separation.domain_distances`); the
+            target's classes are the predicted ones. ``proxy_a_distance``: how well a linear
+            classifier tells them apart, from 0 to 2 (`proxy_a_distance` there); resamples
+            weight the rows that it was tested on and do not train it anew.
+        """
+        both = np.concatenate([latent, self.latent])
+        points, _ = principal_components(both, self.settings.n_components)
+        domain = np.repeat([0, 1], [len(latent), len(self.latent)])
+        systems = np.concatenate([system_id, self.system_id])
+        group = np.concatenate([label, self.predicted])
+        samples = distance_samples(points, domain, group, systems, self.classes, resampling)
+        told = told_domains(points, domain, systems, self.settings.cv_folds)
+        unknown = np.full(resampling.counts.shape[1], np.nan)
+        return {
+            "latent_distance": samples["domain_distance"],
+            "proxy_a_distance": unknown
+            if told is None
+            else resampling.apply(lambda w: _told_apart(domain, told, w), systems)["a"],
+        }
+
+    def floor(self) -> np.ndarray:
+        """Return the latent distance between random halves of the target's own systems.
+
+        Returns
+        -------
+        numpy.ndarray
+            (1+`N_HALVINGS`,) the mean, then each; NaN with fewer than four systems. What
+            sampling alone gives for images of other galaxies; the same galaxies can come
+            closer.
+        """
+        systems = np.unique(self.system_id)
+        if len(systems) < 4:
+            return np.full(1 + N_HALVINGS, np.nan)
+        points, _ = principal_components(self.latent, self.settings.n_components)
+        random = generator("ladder", "halves", seed=self.settings.seed)
+        nothing = Resampling.draw(systems, 0, 0)
+        values = []
+        for _ in range(N_HALVINGS):
+            half = random.permutation(len(systems)) % 2
+            domain = half[np.searchsorted(systems, self.system_id)]
+            samples = distance_samples(
+                points, domain, self.predicted, self.system_id, self.classes, nothing
+            )
+            values.append(samples["domain_distance"][0])
+        return np.array([np.mean(values), *values])
+
+
+def _told_apart(domain: np.ndarray, told: np.ndarray, weights: np.ndarray) -> dict:
+    """Return the A-distance of told domains for each column of weights."""
+    rates = []
+    for number in (0, 1):
+        of_domain = weights[domain == number]
+        total = of_domain.sum(axis=0)
+        right = (told[domain == number] == number) @ of_domain
+        rates.append(np.divide(right, total, out=np.full(len(total), np.nan), where=total > 0))
+    return {"a": 2 * (rates[0] + rates[1] - 1)}
