@@ -48,8 +48,8 @@ class LadderSettings(Settings):
     rungs: list[RungSettings] = Field(
         [],
         description="From the crudest image up. The first starts from the maps without PSF, "
-        "pixel, noise and scene. Empty: PSF, pixel, noise, each part of the scene, patches of sky, and "
-        "the target's survey, as far as the domains have them.",
+        "pixel, noise and scene. Empty: PSF, pixel, noise, each part of the scene, patches of "
+        "sky, and the target's survey, as far as the domains have them.",
     )
     cumulative: bool = Field(
         True,
