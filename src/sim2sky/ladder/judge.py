@@ -121,12 +121,12 @@ def judge_model(
         rungs = [rung for rung in judged if rung.about["axis"] == axis]
         for number, rung in enumerate(rungs):
             other = rungs[-1] if axis == "exposure" else rungs[number - 1] if number else None
-            samples = dict(rung.samples)
+            samples, counts = rung.samples, rung.counts
             if other is not None and other is not rung:
-                samples |= _changes(rung, other, COMPARED[axis], rendered, resampling)
-            for quantity, values in samples.items():
-                counts = rung.counts[quantity.removesuffix("_change")]
-                rows.append(_row(base, "mock", rung.about, quantity, values, counts, settings))
+                changes, pairs = _changes(rung, other, COMPARED[axis], rendered, resampling)
+                samples, counts = samples | changes, counts | pairs
+            for name, values in samples.items():
+                rows.append(_row(base, "mock", rung.about, name, values, counts[name], settings))
         rows += _summary(base, axis, rungs, rows, settings)
     rows += _target_numbers(base, model, anchor, resampling, settings)
     return pd.DataFrame(rows)
@@ -197,8 +197,7 @@ def _judge(
     for name, values in _looks(model, images, rendered, kept, anchor.settings).items():
         looks[name] = np.full(len(rendered), np.nan)
         looks[name][kept] = values
-        used = np.isfinite(values)
-        counts[name] = (int(used.sum()), len(np.unique(system_id[used])))
+        counts[name] = _counts(np.isfinite(values), system_id)
         samples[name] = _mean(values, system_id, resampling)
     return Judged(step.about, samples, counts, looks)
 
@@ -248,18 +247,20 @@ def _changes(
     quantities: tuple[str, ...],
     rendered: Rendered,
     resampling: Resampling,
-) -> dict[str, np.ndarray]:
-    """Return the paired differences to another rung."""
-    result = {}
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[int, int]]]:
+    """Return the paired differences to another rung, and what is behind them."""
+    result, counts = {}, {}
     for name in quantities:
         if name in LOOKS:
             # of the galaxies for which both rungs say something
             values = rung.looks[name] - other.looks[name]
-            change = _mean(values, rendered.columns["system_id"], resampling)
+            system_id = rendered.columns["system_id"]
+            result[f"{name}_change"] = _mean(values, system_id, resampling)
+            counts[f"{name}_change"] = _counts(np.isfinite(values), system_id)
         else:
-            change = rung.samples[name] - other.samples[name]
-        result[f"{name}_change"] = change
-    return result
+            result[f"{name}_change"] = rung.samples[name] - other.samples[name]
+            counts[f"{name}_change"] = rung.counts[name]
+    return result, counts
 
 
 def _row(
@@ -354,9 +355,19 @@ def _target_numbers(
     """Return what the model makes of the target's own images."""
     about = {"axis": "realism", "rung": "target", "step": -1, "exposure_factor": np.nan}
     radius = weighted_radius(_gradcam(model, anchor.images))
-    counts = (len(anchor.images), len(np.unique(anchor.system_id)))
     values = {
         "attribution_radius": _mean(radius, anchor.system_id, resampling),
         "latent_distance_floor": anchor.floor(),
     }
-    return [_row(base, "target", about, *item, counts, settings) for item in values.items()]
+    counts = {
+        "attribution_radius": _counts(np.isfinite(radius), anchor.system_id),
+        "latent_distance_floor": _counts(np.full(len(radius), True), anchor.system_id),
+    }
+    return [
+        _row(base, "target", about, name, values[name], counts[name], settings) for name in values
+    ]
+
+
+def _counts(used: np.ndarray, system_id: np.ndarray) -> tuple[int, int]:
+    """Return how many images and systems are used."""
+    return int(used.sum()), len(np.unique(system_id[used]))

@@ -39,7 +39,7 @@ def exposure_figure(table: pd.DataFrame) -> Figure:
     factors = depth["exposure_factor"].to_numpy()
     figure = new_figure(COLUMN_WIDTH_IN, 5.4)
     panels = figure.subplots(len(PANELS), 1, sharex=True)
-    step = np.log2(factors).ptp() / max(len(factors) - 1, 1) if len(factors) > 1 else 1.0
+    step = np.ptp(np.log2(factors)) / max(len(factors) - 1, 1) if len(factors) > 1 else 1.0
     for axes, (quantity, label) in zip(panels, PANELS.items(), strict=True):
         seen = set()
         for variant, _, rows in curves(table, quantity, "exposure_factor"):
@@ -48,6 +48,7 @@ def exposure_figure(table: pd.DataFrame) -> Figure:
             draw_curve(axes, x, rows, first=variant not in seen, **styles[variant])
             seen.add(variant)
         axes.set_ylabel(label)
+        axes.margins(y=0.12)
         axes.axvline(1, color="#999999", linewidth=0.7, linestyle=":", zorder=0)
     panels[0].set_xscale("log", base=2)
     _mark_losses(panels[0], table, "accuracy_lost", "balanced_accuracy", styles)

@@ -155,27 +155,22 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
     styles = variant_styles(table)
     rungs = rows_of(table, domain="mock", quantity="balanced_accuracy").sort_values("step")
     names = list(dict.fromkeys(rungs["rung"]))
-    figure = new_figure(PAGE_WIDTH_IN, 4.6)
-    grid = figure.add_gridspec(3, 2, width_ratios=(1.55, 1))
-    panels = [figure.add_subplot(grid[0, 0])]
-    panels += [figure.add_subplot(grid[row, 0], sharex=panels[0]) for row in (1, 2)]
+    figure = new_figure(PAGE_WIDTH_IN, 4.7)
+    left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
+    panels = left.subplots(len(PANELS), 1, sharex=True)
     for axes, (quantity, label) in zip(panels, PANELS.items(), strict=True):
         _draw_rungs(axes, table, quantity, styles)
         axes.set_ylabel(label)
-    panels[0].set_ylim(bottom=0)
+        axes.margins(y=0.12)
+        axes.tick_params(axis="x", top=False, which="both")
     _draw_floors(panels[0], table, styles)
     panels[1].axhline(1 / _n_classes(table), color="#999999", linewidth=0.7, linestyle=":")
-    for axes in panels[:2]:
-        axes.tick_params(labelbottom=False)
     labels = [f"{n}  {RUNG_LABELS.get(name, name)}" for n, name in enumerate(names, start=1)]
     panels[-1].set_xticks(range(len(names)), labels, rotation=35, ha="right")
-    panels[-1].tick_params(axis="x", top=False, which="both")
     panels[-1].set_xlim(-0.5, len(names) - 0.5)
-    _draw_relation(figure.add_subplot(grid[:2, 1]), table, styles)
+    _draw_relation(right.subplots(), table, styles)
     handles, texts = panels[0].get_legend_handles_labels()
-    legend = figure.add_subplot(grid[2, 1])
-    legend.axis("off")
-    legend.legend(handles, texts, loc="center", fontsize=8)
+    figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)))
     return figure
 
 
@@ -208,9 +203,9 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
             for name in ("latent_distance", "balanced_accuracy")
         ]
         axes.plot(*pair, color=style["color"], marker=style["marker"], linewidth=0.6)
-        for number, place in enumerate(zip(*pair, strict=True), start=1):
+        for text, place in _numbered(np.column_stack(pair)):
             axes.annotate(
-                f"{number}",
+                text,
                 place,
                 xytext=(3.5, 3),
                 textcoords="offset points",
@@ -227,8 +222,23 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
             f" ({_number(row['low'])} to {_number(row['high'])})"
         )
     axes.set_title("rank correlation\n" + "\n".join(texts), fontsize=7.5)
+    axes.set_box_aspect(1.15)
     axes.set(xlabel="distance to target [scatter within a class]", ylabel="balanced accuracy")
     axes.margins(0.1)
+
+
+def _numbered(points: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the numbers of rungs at each place; those that lie on one another share a text."""
+    size = np.ptp(points, axis=0)
+    near = 0.03 * np.where(size > 0, size, 1)
+    groups: list[list[int]] = []
+    for number, point in enumerate(points):
+        found = [g for g in groups if (np.abs(points[g[0]] - point) < near).all()]
+        if found:
+            found[0].append(number)
+        else:
+            groups.append([number])
+    return [(", ".join(str(n + 1) for n in group), points[group[-1]]) for group in groups]
 
 
 def _n_classes(table: pd.DataFrame) -> int:
