@@ -1,6 +1,8 @@
 """Stamps of the same galaxies on every rung."""
 
-import logging
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,10 @@ from sim2sky.ladder.survey import depth_per_arcsec2, rung_bands
 from sim2sky.observe.flux import NJY_AT_MAG_ZERO
 from sim2sky.observe.framing import map_frame
 from sim2sky.observe.instrument import Band
-from sim2sky.observe.mock import observe_map
+from sim2sky.observe.mock import convolved, observe_map
 from sim2sky.observe.scene import Frame
 from sim2sky.observe.settings import SurveySettings
 from sim2sky.observe.sky import SkyPatches
-
-log = logging.getLogger("sim2sky")
 
 PROPERTIES = ("magnitude", "surface_brightness", "half_light_arcsec", "redshift")
 
@@ -58,25 +58,8 @@ def observe_rung(
     Sim2SkyError
         If the rung wants patches of sky and there are none, or a band is missing.
     """
-    bands = rung_bands(survey, rung)
-    grey = [band.name for band in bands if band.settings.wavelength_um is None]
-    if rung.observe.scene is not None and grey:
-        raise Sim2SkyError(
-            f"survey '{survey.name}' has no wavelength_um of {', '.join(grey)}",
-            where=f"rung '{rung.name}'",
-            fix="add it to the survey's file: the colours of stars and neighbours need it",
-        )
-    if rung.sky and sky is None:
-        raise Sim2SkyError(
-            "a rung wants patches of sky", where=f"rung '{rung.name}'", fix="give --sky"
-        )
-    patches = sky.for_bands(bands, "--sky") if rung.sky else None
-    return np.stack(
-        [
-            observe_map(light, frame, bands, rung.observe, (*key, survey.name), patches)
-            for light, frame, key in _framed(galaxies, rung, bands)
-        ]
-    )
+    telescope = _Telescope.of(rung, survey, sky)
+    return np.stack([telescope.observe(galaxies, row) for row in range(len(galaxies))])
 
 
 def galaxy_properties(
@@ -115,7 +98,8 @@ def galaxy_properties(
     scale = bands[0].pixel_scale_arcsec
     half_width = np.full(len(galaxies), rung.observe.image_pixels * scale / 2)
     if rung.observe.scene is not None:  # the map's field is the stamp's
-        frames = [frame for _, frame, _ in _framed(galaxies, bare, bands)]
+        telescope = _Telescope.of(bare, survey)
+        frames = [telescope.frame(galaxies, row) for row in range(len(galaxies))]
         half_width = np.array([frame.extent_arcsec for frame in frames]) / 2
     radius = r50 * half_width
     flux = images[:, reference_band(bands)].sum(axis=(1, 2), dtype=np.float64)
@@ -200,25 +184,6 @@ def depths(survey: SurveySettings, rung: Rung) -> dict[str, float | str]:
     }
 
 
-def _framed(
-    galaxies: Galaxies, rung: Rung, bands: list[Band]
-) -> list[tuple[np.ndarray, Frame, tuple[str, int]]]:
-    """Return map, frame and key of each galaxy."""
-    result = []
-    for row, light in enumerate(galaxies.maps):
-        key = (str(galaxies.columns["galaxy_id"][row]), int(galaxies.columns["view"][row]))
-        frame = map_frame(
-            tuple(galaxies.field_kpc[row]),
-            galaxies.columns["redshift"][row],
-            bands[0],
-            rung.observe,
-            f"galaxy {key[0]}",
-            key,
-        )
-        result.append((light.astype(np.float64), frame, key))
-    return result
-
-
 def render_ladder(
     galaxies: Galaxies,
     dataset: Dataset,
@@ -249,20 +214,23 @@ def render_ladder(
     """
     last = [rung for rung in rungs if rung.axis == "realism"][-1]
     light, properties = galaxy_properties(galaxies, last, surveys[last.survey])
+    telescopes = [_Telescope.of(rung, surveys[rung.survey], sky) for rung in rungs]
+    images = [[] for _ in rungs]
+    for row in range(len(galaxies)):
+        memory = _Memory()  # of one galaxy: rungs that differ in noise share its light
+        for telescope, stamps in zip(telescopes, images, strict=True):
+            stamps.append(telescope.observe(galaxies, row, memory))
     steps, counted = [], {"realism": 0, "exposure": 0}
-    for rung in rungs:
-        survey = surveys[rung.survey]
+    for rung, stamps in zip(rungs, images, strict=True):
         about = {
             "axis": rung.axis,
             "rung": rung.name,
             "step": counted[rung.axis],
             "exposure_factor": rung.exposure_factor,
-            **depths(survey, rung),
+            **depths(surveys[rung.survey], rung),
         }
         counted[rung.axis] += 1
-        images = observe_rung(galaxies, rung, survey, sky)
-        steps.append(Step(about, images, selected(properties, rung)))
-        log.info("%s: %d images", rung.name, len(images))
+        steps.append(Step(about, np.stack(stamps), selected(properties, rung)))
     return Rendered(
         columns={name: galaxies.columns[name] for name in COLUMNS},
         properties=properties,
@@ -273,3 +241,72 @@ def render_ladder(
         domain=dataset.domain,
         steps=steps,
     )
+
+
+@dataclass(frozen=True)
+class _Telescope:
+    """A rung with its bands and patches of sky."""
+
+    rung: Rung
+    survey: SurveySettings
+    bands: list[Band]
+    patches: SkyPatches | None
+
+    @classmethod
+    def of(cls, rung: Rung, survey: SurveySettings, sky: SkyPatches | None = None) -> "_Telescope":
+        """Return the telescope of a rung; see `observe_rung` for what is refused."""
+        bands = rung_bands(survey, rung)
+        grey = [band.name for band in bands if band.settings.wavelength_um is None]
+        if rung.observe.scene is not None and grey:
+            raise Sim2SkyError(
+                f"survey '{survey.name}' has no wavelength_um of {', '.join(grey)}",
+                where=f"rung '{rung.name}'",
+                fix="add it to the survey's file: the colours of stars and neighbours need it",
+            )
+        if rung.sky and sky is None:
+            raise Sim2SkyError(
+                "a rung wants patches of sky", where=f"rung '{rung.name}'", fix="give --sky"
+            )
+        return cls(rung, survey, bands, sky.for_bands(bands, "--sky") if rung.sky else None)
+
+    def frame(self, galaxies: Galaxies, row: int) -> Frame:
+        """Return how large a galaxy's map appears."""
+        key = _key(galaxies, row)
+        redshift = galaxies.columns["redshift"][row]
+        field_kpc = tuple(galaxies.field_kpc[row])
+        where = f"galaxy {key[0]}"
+        return map_frame(field_kpc, redshift, self.bands[0], self.rung.observe, where, key)
+
+    def observe(
+        self, galaxies: Galaxies, row: int, convolve: Callable[..., np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Return the stamp of a galaxy."""
+        light = galaxies.maps[row].astype(np.float64)
+        key = (*_key(galaxies, row), self.survey.name)
+        frame = self.frame(galaxies, row)
+        return observe_map(
+            light, frame, self.bands, self.rung.observe, key, self.patches, convolve
+        )
+
+
+class _Memory:
+    """`convolved` that remembers its results."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple, np.ndarray] = {}
+
+    def __call__(
+        self, galaxy: np.ndarray, extent_arcsec: float, band: Band, pixels: int, seeing: float
+    ) -> np.ndarray:
+        light = hashlib.blake2b(galaxy.tobytes(), digest_size=16).digest()
+        optics = (band.settings.psf, band.pixel_scale_arcsec, band.psf_pixel_arcsec)
+        key = (light, *optics, extent_arcsec, pixels, seeing)
+        if key not in self.known:
+            self.known[key] = convolved(galaxy, extent_arcsec, band, pixels, seeing)
+        # whoever observes adds noise to it
+        return self.known[key].copy()
+
+
+def _key(galaxies: Galaxies, row: int) -> tuple[str, int]:
+    """Return galaxy_id and view."""
+    return str(galaxies.columns["galaxy_id"][row]), int(galaxies.columns["view"][row])

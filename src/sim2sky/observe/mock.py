@@ -1,6 +1,7 @@
 """Mock observations: a noise-free map through PSF, pixel and noise of a survey."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import galsim
@@ -111,6 +112,7 @@ def observe_map(
     settings: ObserveSettings,
     key: tuple[str | int, ...],
     sky: SkyPatches | None = None,
+    convolve: Callable[..., np.ndarray] | None = None,
 ) -> np.ndarray:
     """Observe one galaxy from one side.
 
@@ -128,6 +130,8 @@ def observe_map(
         galaxy_id, view and survey; seeds the noise.
     sky : SkyPatches, optional
         The survey's own sky in these bands, in place of drawn noise.
+    convolve : callable, optional
+        In place of `convolved`, such as one that remembers what it did.
 
     Returns
     -------
@@ -147,7 +151,7 @@ def observe_map(
         side = max(8, round(frame.extent_arcsec / bands[0].pixel_scale_arcsec))
     images = np.stack(
         [
-            convolved(galaxy[channel], frame.extent_arcsec, band, side, seeing)
+            (convolve or convolved)(galaxy[channel], frame.extent_arcsec, band, side, seeing)
             for channel, band in enumerate(bands)
         ]
     )

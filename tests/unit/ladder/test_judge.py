@@ -60,6 +60,22 @@ def test_the_last_rung_is_the_target(finished, sample):
     assert target["value"] == value(table, "noise", "attribution_radius")["value"]
 
 
+def test_light_is_shared_between_exposures_without_harm(finished, sample):
+    """What is rendered side by side is what each domain has by itself."""
+    rendered = read_rungs(finished[0])
+    steps = {(step.about["axis"], step.about["rung"]): step.images for step in rendered.steps}
+    own = {}
+    for domain, stamps in sample.stamps.items():
+        columns = stamps.columns
+        keys = list(zip(columns["galaxy_id"], columns["view"], strict=True))
+        wanted = zip(rendered.columns["galaxy_id"], rendered.columns["view"], strict=True)
+        own[domain] = stamps.images[[keys.index(key) for key in wanted]]
+    np.testing.assert_array_equal(steps["realism", "pixel"], own["clean"])
+    np.testing.assert_array_equal(steps["realism", "noise"], own["noisy"])
+    np.testing.assert_array_equal(steps["exposure", "exposure x 1"], own["noisy"])
+    assert not np.array_equal(steps["exposure", "exposure x 4"], own["noisy"])
+
+
 def test_scores_are_those_of_evaluate(finished, sample):
     rungs, table = finished
     dataset = read_dataset(sample.datasets["noisy"], "test", labels=True)
