@@ -43,6 +43,7 @@ rule ladder_model:
     input:
         model=f"{MODEL}/model.pt",
         rungs="results/experiments/{experiment}/rungs.h5",
+        source=experiment_dataset("source"),
         target=experiment_dataset("target"),
         code=stage_code("ladder"),
     output:
@@ -67,6 +68,7 @@ rule ladder_model:
         " --settings {params.settings:q}"
         " --model {input.model:q}"
         " --rungs {input.rungs:q}"
+        " --source {input.source:q}"
         " --target {input.target:q}"
         " --output {output:q}"
         " 2> {log:q}"

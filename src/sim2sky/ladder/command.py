@@ -58,14 +58,15 @@ def observe_ladder(
 def ladder(
     model: Annotated[Path, typer.Option(help="Model file of `sim2sky train`")],
     rungs: Annotated[Path, typer.Option(help="Rungs of `sim2sky observe-ladder`")],
+    source: Annotated[Path, typer.Option(help="Dataset of the source")],
     target: Annotated[Path, typer.Option(help="Dataset of the target; no label is read")],
     output: Annotated[Path, typer.Option(help="Output table")],
     settings: Annotated[str, typer.Option(help="JSON text or file")] = "{}",
 ) -> None:
     """Say what a model makes of each rung, without retraining.
 
-    Its latent distance to the target's images, balanced accuracy and recalls, and where
-    Grad-CAM looks; for the exposures, at which depth it stops using the faint outskirts.
+    Its latent distances to the target's and the source's images, balanced accuracy and
+    recalls, and where Grad-CAM looks; for the exposures, at which depth it stops using the faint outskirts.
     """
     from sim2sky.files import write_parquet
     from sim2sky.ladder.judge import judge_model
@@ -75,17 +76,17 @@ def ladder(
 
     parsed = read_settings(LadderSettings, settings)
     loaded = load_model(model)
-    dataset = loaded.read_rows(target, "test", labels=False)
+    datasets = [loaded.read_rows(path, "test", labels=False) for path in (source, target)]
     rendered = read_rungs(rungs)
-    table = judge_model(loaded, rendered, dataset, parsed)
-    table.attrs = {"source": rendered.domain, "target": dataset.domain}
+    table = judge_model(loaded, rendered, *datasets, parsed)
+    table.attrs = dict(zip(("source", "target"), (d.domain for d in datasets), strict=True))
     table.attrs |= {"units": rendered.units, **stamp("ladder", parsed)}
     write_parquet(table, output)
-    both = table[(table["quantity"] == "rank_correlation")].iloc[0]
+    row = table[table["quantity"] == "rank_correlation_source"].iloc[0]
     log.info(
-        "ladder %s: distance and accuracy over the rungs, rank correlation %.2f (%.2f to %.2f)",
+        "ladder %s: accuracy and distance to the source, rank correlation %.2f (%.2f to %.2f)",
         loaded.method,
-        *both[["value", "low", "high"]],
+        *row[["value", "low", "high"]],
     )
 
 

@@ -12,10 +12,10 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.metrics import scores
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
+from sim2sky.ladder.anchor import Anchor, anchor_rows
 from sim2sky.ladder.galaxies import holds_light, pixel_radius
 from sim2sky.ladder.rungs_file import Rendered, Step
 from sim2sky.ladder.settings import LadderSettings
-from sim2sky.ladder.target import Anchor, target_rows
 
 if TYPE_CHECKING:
     from sim2sky.train.model_file import Model
@@ -26,7 +26,10 @@ LOOKS = (
 )
 # what is set against the rung before, and against the deepest exposure
 COMPARED = {
-    "realism": ("latent_distance", "balanced_accuracy", "attribution_radius_r50"),
+    "realism": (
+        *("latent_distance", "latent_distance_source"),
+        *("balanced_accuracy", "attribution_radius_r50"),
+    ),
     "exposure": ("balanced_accuracy", "attribution_outskirts", "attribution_radius_r50"),
 }
 KEYS = (
@@ -59,7 +62,11 @@ class Judged:
 
 
 def judge_model(
-    model: "Model", rendered: Rendered, target: Dataset, settings: LadderSettings
+    model: "Model",
+    rendered: Rendered,
+    source: Dataset,
+    target: Dataset,
+    settings: LadderSettings,
 ) -> pd.DataFrame:
     """Return everything that a model makes of the rungs.
 
@@ -74,8 +81,8 @@ def judge_model(
         The classifier.
     rendered : Rendered
         From `sim2sky.ladder.rungs_file.read_rungs`.
-    target : Dataset
-        Test rows of the target, read without labels.
+    source, target : Dataset
+        Test rows of both domains, read without labels.
     settings : LadderSettings
         Outskirts, distances and resampling.
 
@@ -85,7 +92,8 @@ def judge_model(
         `KEYS`, quantity, value, low, high, n_images and n_systems. For each rung
         (domain ``mock``): ``balanced_accuracy``, ``accuracy``, ``auc`` and
         ``recall_<class>`` without retraining; ``latent_distance`` and
-        ``proxy_a_distance`` to the target (`Anchor.distances`); of Grad-CAM for the
+        ``proxy_a_distance`` to the target, and ``latent_distance_source`` to the images
+        of the source, from which networks learned (`Anchor.distances`); of Grad-CAM for the
         last class, means over images: ``attribution_radius`` [half widths of the image],
         ``attribution_radius_r50`` [half-light radii], ``attribution_outskirts`` (its
         share on the galaxy beyond `outer_radius_r50`) and ``attribution_on_sky`` (its
@@ -93,9 +101,11 @@ def judge_model(
         is, in pairs, against the rung before or against the longest exposure.
         For the target (rung ``target``): ``attribution_radius``, and
         ``latent_distance_floor`` (`Anchor.floor`). For the ladder as a whole (rung
-        ``all``): ``rank_correlation`` of latent distance and balanced accuracy over the
-        rungs (Spearman), -1 where the nearer is always the better; and
-        ``outskirts_lost``, ``accuracy_lost``, see `losses`.
+        ``all``): ``rank_correlation_source`` and ``rank_correlation_target`` of balanced accuracy
+        with the latent distance to either, over the rungs (Spearman). The first is -1 where
+        a rung is the worse the farther it is from what the network learned from. The second is
+        not: a rung near the target is as good or bad as the target. For the exposures also
+        ``outskirts_lost_...`` and ``accuracy_lost_...``, see `losses`.
 
     Raises
     ------
@@ -111,10 +121,15 @@ def judge_model(
                 expected=", ".join(getattr(model, name)),
                 fix="give the rungs of the model's own experiment",
             )
-    anchor = Anchor(model, target, target_rows(target, rendered, settings), settings)
-    systems = np.concatenate([rendered.columns["system_id"], anchor.system_id])
+    anchors = {
+        domain: Anchor(model, dataset, anchor_rows(dataset, rendered, settings), settings, domain)
+        for domain, dataset in (("source", source), ("target", target))
+    }
+    systems = np.concatenate(
+        [rendered.columns["system_id"], *(anchor.system_id for anchor in anchors.values())]
+    )
     resampling = Resampling.draw(systems, settings.n_bootstrap, settings.seed)
-    judged = [_judge(model, rendered, step, anchor, resampling) for step in rendered.steps]
+    judged = [_judge(model, rendered, step, anchors, resampling) for step in rendered.steps]
     base = {"method": model.method, "network": model.network_name, "seed": int(model.seed)}
     rows = []
     for axis in COMPARED:
@@ -128,7 +143,7 @@ def judge_model(
             for name, values in samples.items():
                 rows.append(_row(base, "mock", rung.about, name, values, counts[name], settings))
         rows += _summary(base, axis, rungs, rows, settings)
-    rows += _target_numbers(base, model, anchor, resampling, settings)
+    rows += _target_numbers(base, model, anchors["target"], resampling, settings)
     return pd.DataFrame(rows)
 
 
@@ -172,7 +187,11 @@ def first_loss(lower_than_deepest: list[bool]) -> int | None:
 
 
 def _judge(
-    model: "Model", rendered: Rendered, step: Step, anchor: Anchor, resampling: Resampling
+    model: "Model",
+    rendered: Rendered,
+    step: Step,
+    anchors: dict[str, Anchor],
+    resampling: Resampling,
 ) -> Judged:
     """Return what a model makes of one rung."""
     kept = np.flatnonzero(step.kept)
@@ -190,11 +209,13 @@ def _judge(
         return {name: every[name] for name in names}
 
     samples = resampling.apply(chosen_scores, system_id)
-    samples |= anchor.distances(latent, label, system_id, resampling)
+    samples |= anchors["target"].distances(latent, label, system_id, resampling)
+    to_source = anchors["source"].distances(latent, label, system_id, resampling)
+    samples["latent_distance_source"] = to_source["latent_distance"]
     all_of_them = (len(kept), len(np.unique(system_id)))
     counts = dict.fromkeys(samples, all_of_them)
     looks = {}
-    for name, values in _looks(model, images, rendered, kept, anchor.settings).items():
+    for name, values in _looks(model, images, rendered, kept, anchors["target"].settings).items():
         looks[name] = np.full(len(rendered), np.nan)
         looks[name][kept] = values
         counts[name] = _counts(np.isfinite(values), system_id)
@@ -288,15 +309,19 @@ def _summary(
     about = {"axis": axis, "rung": "all", "step": -1, "exposure_factor": np.nan}
     about |= {"depth_band": rungs[-1].about["depth_band"]}
     counts = rungs[-1].counts["balanced_accuracy"]
-    if axis == "realism":
+    correlations = []
+    for name, distance in (("source", "latent_distance_source"), ("target", "latent_distance")):
         pair = [
-            np.array([rung.samples[name] for rung in rungs])
-            for name in ("latent_distance", "balanced_accuracy")
+            np.array([rung.samples[quantity] for rung in rungs])
+            for quantity in (distance, "balanced_accuracy")
         ]
         values = rank_correlation(*pair)
-        return [_row(base, "mock", about, "rank_correlation", values, counts, settings)]
+        quantity = f"rank_correlation_{name}"
+        correlations.append(_row(base, "mock", about, quantity, values, counts, settings))
+    if axis == "realism":
+        return correlations
     table = pd.DataFrame(row for row in rows if row["axis"] == axis)
-    return [
+    return correlations + [
         base | {"domain": "mock"} | {name: about.get(name) for name in KEYS[4:]} | row
         for quantity, name in (
             ("outskirts_lost", "attribution_outskirts_change"),

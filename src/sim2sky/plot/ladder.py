@@ -19,7 +19,8 @@ COLUMNS = [
 ]
 RUNG_LABELS = {"psf": "PSF", "sky_residual": "sky residual", "sizes": "apparent sizes"}
 PANELS = {  # quantity, label of its axis
-    "latent_distance": "distance to target\n[scatter within a class]",
+    "latent_distance": "distance to target\n[class scatters]",
+    "latent_distance_source": "distance to source\n[class scatters]",
     "balanced_accuracy": "balanced accuracy",
     "attribution_radius_r50": "Grad-CAM radius\n[half-light radii]",
 }
@@ -140,7 +141,7 @@ def variant_styles(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]
 
 
 def ladder_figure(table: pd.DataFrame) -> Figure:
-    """Return distance, accuracy and Grad-CAM radius by rung, and distance against accuracy.
+    """Return distances, accuracy and Grad-CAM radius by rung, and accuracy against distance.
 
     Parameters
     ----------
@@ -155,7 +156,7 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
     styles = variant_styles(table)
     rungs = rows_of(table, domain="mock", quantity="balanced_accuracy").sort_values("step")
     names = list(dict.fromkeys(rungs["rung"]))
-    figure = new_figure(PAGE_WIDTH_IN, 4.7)
+    figure = new_figure(PAGE_WIDTH_IN, 5.6)
     left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
     panels = left.subplots(len(PANELS), 1, sharex=True)
     for axes, (quantity, label) in zip(panels, PANELS.items(), strict=True):
@@ -164,7 +165,7 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
         axes.margins(y=0.12)
         axes.tick_params(axis="x", top=False, which="both")
     _draw_floors(panels[0], table, styles)
-    panels[1].axhline(1 / _n_classes(table), color="#999999", linewidth=0.7, linestyle=":")
+    panels[2].axhline(1 / _n_classes(table), color="#999999", linewidth=0.7, linestyle=":")
     labels = [f"{n}  {RUNG_LABELS.get(name, name)}" for n, name in enumerate(names, start=1)]
     panels[-1].set_xticks(range(len(names)), labels, rotation=35, ha="right")
     panels[-1].set_xlim(-0.5, len(names) - 0.5)
@@ -200,7 +201,7 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
         mine = mine[mine["seed"] == mine["seed"].min()]
         pair = [
             rows_of(mine, quantity=name).sort_values("step")["value"].to_numpy()
-            for name in ("latent_distance", "balanced_accuracy")
+            for name in ("latent_distance_source", "balanced_accuracy")
         ]
         axes.plot(*pair, color=style["color"], marker=style["marker"], linewidth=0.6)
         for text, place in _numbered(np.column_stack(pair)):
@@ -212,7 +213,7 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
                 fontsize=6.5,
                 color=style["color"],
             )
-    rows = rows_of(table, quantity="rank_correlation")
+    rows = rows_of(table, quantity="rank_correlation_source")
     texts = []
     for variant, style in styles.items():
         mine = rows_of(rows, method=variant[0], network=variant[1])
@@ -223,7 +224,7 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
         )
     axes.set_title("rank correlation\n" + "\n".join(texts), fontsize=7.5)
     axes.set_box_aspect(1.15)
-    axes.set(xlabel="distance to target [scatter within a class]", ylabel="balanced accuracy")
+    axes.set(xlabel="distance to source [class scatters]", ylabel="balanced accuracy")
     axes.margins(0.1)
 
 

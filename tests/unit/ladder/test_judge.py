@@ -12,12 +12,12 @@ from sim2sky.embed.separation import domain_distances, proxy_a_distance
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling
 from sim2sky.evaluate.predictions import predict_rows
+from sim2sky.ladder.anchor import Anchor, anchor_rows
 from sim2sky.ladder.command import join_ladder, ladder, observe_ladder
 from sim2sky.ladder.judge import first_loss, judge_model, losses, rank_correlation
 from sim2sky.ladder.plan import Telescope, plan_ladder
 from sim2sky.ladder.rungs_file import read_rungs
 from sim2sky.ladder.settings import LadderSettings
-from sim2sky.ladder.target import Anchor, target_rows
 from sim2sky.observe.settings import ObserveSettings
 
 ROOT = Path(__file__).parents[3]
@@ -36,11 +36,15 @@ def finished(sample):
     rungs, one = sample.folder / "rungs.h5", sample.folder / "ladder_one.parquet"
     observe_ladder(plan.model_dump_json(), sample.datasets["clean"], rungs, [sample.maps])
     settings = QUICK.model_dump_json()
-    ladder(sample.model_path, rungs, sample.datasets["noisy"], one, settings)
+    ladder(sample.model_path, rungs, *sample.datasets.values(), one, settings)
     joined = sample.folder / "ladder.parquet"
     join_ladder([one], joined)
     assert joined.with_suffix(".csv").is_file()
     return rungs, pd.read_parquet(joined)
+
+
+def clean(sample):
+    return read_dataset(sample.datasets["clean"], "test", labels=False)
 
 
 def value(table, rung, quantity, axis="realism"):
@@ -58,6 +62,14 @@ def test_the_last_rung_is_the_target(finished, sample):
     target = value(table, "target", "attribution_radius")
     assert target["domain"] == "target"
     assert target["value"] == value(table, "noise", "attribution_radius")["value"]
+
+
+def test_one_rung_is_the_source(finished):
+    _, table = finished
+    row = value(table, "pixel", "latent_distance_source")
+    np.testing.assert_allclose(row[["value", "low", "high"]].astype(float), 0, atol=1e-10)
+    assert value(table, "noise", "latent_distance_source")["value"] > 0
+    assert {"rank_correlation_source", "rank_correlation_target"} <= set(table.quantity)
 
 
 def test_light_is_shared_between_exposures_without_harm(finished, sample):
@@ -97,7 +109,7 @@ def test_distances_are_those_of_embed(finished, sample):
     rungs, table = finished
     rendered = read_rungs(rungs)
     target = read_dataset(sample.datasets["noisy"], "test", labels=False)
-    rows = target_rows(target, rendered, QUICK)
+    rows = anchor_rows(target, rendered, QUICK)
     np.testing.assert_array_equal(target.galaxy_id[rows], rendered.columns["galaxy_id"])
     step = next(step for step in rendered.steps if step.about["rung"] == "pixel")
     latents = [sample.model.predict(x, "target") for x in (step.images, target.images[rows])]
@@ -151,13 +163,13 @@ def test_another_target_gets_rows_of_its_own(finished, sample):
     target = read_dataset(sample.datasets["noisy"], "test", labels=False)
     target.galaxy_id[:] = [f"x{i}" for i in range(len(target))]
     target.system_id[:] += 100
-    rows = target_rows(target, rendered, QUICK)
+    rows = anchor_rows(target, rendered, QUICK)
     assert len(rows) == 12
     assert len(np.unique(target.system_id[rows])) == 12
     floor = Anchor(sample.model, target, rows, QUICK).floor()
     assert floor[0] == pytest.approx(floor[1:].mean())
     assert floor[0] > 0
-    table = judge_model(sample.model, rendered, target, QUICK)
+    table = judge_model(sample.model, rendered, clean(sample), target, QUICK)
     assert value(table, "noise", "latent_distance")["value"] > 0
 
 
@@ -176,7 +188,7 @@ def test_other_classes_are_refused(finished, sample):
     rendered = replace(read_rungs(finished[0]), classes=["spiral", "elliptical"])
     target = read_dataset(sample.datasets["noisy"], "test", labels=False)
     with pytest.raises(Sim2SkyError, match="the model was trained on other classes"):
-        judge_model(sample.model, rendered, target, QUICK)
+        judge_model(sample.model, rendered, target, target, QUICK)
     with pytest.raises(Sim2SkyError, match="no file of rungs"):
         read_rungs(sample.maps)
 

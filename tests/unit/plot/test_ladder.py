@@ -7,7 +7,10 @@ from sim2sky.plot.command import plot_exposure, plot_ladder
 from sim2sky.plot.ladder import ladder_figure, read_ladder
 from sim2sky.plot.style import house_style
 
-REALISM = ("latent_distance", "balanced_accuracy", "attribution_radius_r50", "recall_merger")
+REALISM = (
+    *("latent_distance", "latent_distance_source", "balanced_accuracy"),
+    *("attribution_radius_r50", "recall_merger"),
+)
 EXPOSURE = ("balanced_accuracy", "attribution_outskirts", "attribution_radius_r50")
 
 
@@ -34,7 +37,7 @@ def table(tmp_path):
                     place = {"axis": "exposure", "step": step, "exposure_factor": factor}
                     place |= {"rung": f"x {factor}", "depth_mag_arcsec2": 26 + step}
                     add(quantity, rng.uniform(0.5, 1), **place, **keys)
-            add("rank_correlation", -0.8, **keys)
+            add("rank_correlation_source", -0.8, **keys)
             add("latent_distance_floor", 0.3, domain="target", rung="target", **keys)
             lost = 1.0 if method == "mmd" else np.nan
             for name in ("outskirts_lost", "accuracy_lost"):

@@ -1,6 +1,6 @@
-"""The survey's images that every rung is compared with; their labels are not read."""
+"""The images that every rung is compared with, the target's and the source's; without labels."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -19,61 +19,68 @@ if TYPE_CHECKING:
 N_HALVINGS = 20
 
 
-def target_rows(target: Dataset, rendered: Rendered, settings: LadderSettings) -> np.ndarray:
-    """Return which test images of the target the rungs are compared with.
+def anchor_rows(dataset: Dataset, rendered: Rendered, settings: LadderSettings) -> np.ndarray:
+    """Return which test images of a domain the rungs are compared with.
 
     Parameters
     ----------
-    target : Dataset
+    dataset : Dataset
         Test rows, read without labels.
     rendered : Rendered
         The rungs.
     settings : LadderSettings
-        How many, if there are other galaxies in the target.
+        How many, if there are other galaxies in the domain.
 
     Returns
     -------
     numpy.ndarray
-        Indices: the same galaxies and views where the target holds all of them, so that
+        Indices: the same galaxies and views where the domain holds all of them, so that
         nothing but the observation differs; else a choice of `n_galaxies` that is spread
         over systems. Their classes are then as common as in the survey, not balanced.
     """
     place = {
         (galaxy, int(view)): row
-        for row, (galaxy, view) in enumerate(zip(target.galaxy_id, target.view, strict=True))
+        for row, (galaxy, view) in enumerate(zip(dataset.galaxy_id, dataset.view, strict=True))
     }
     own = zip(rendered.columns["galaxy_id"], rendered.columns["view"], strict=True)
     twins = [place.get((galaxy, int(view)), -1) for galaxy, view in own]
     if min(twins) >= 0:
         return np.array(twins)
-    unlabelled = np.zeros(len(target), dtype=int)
-    identity = (target.galaxy_id, target.view, target.system_id, unlabelled)
+    unlabelled = np.zeros(len(dataset), dtype=int)
+    identity = (dataset.galaxy_id, dataset.view, dataset.system_id, unlabelled)
     return choose_rows(*identity, settings.n_galaxies, settings.seed)
 
 
 class Anchor:
-    """Latent vectors of the target's images, from which distances are measured.
+    """Latent vectors of a domain's images, from which distances are measured.
 
     Parameters
     ----------
     model : Model
         The classifier.
-    target : Dataset
+    dataset : Dataset
         Test rows, read without labels.
     rows : numpy.ndarray
-        From `target_rows`.
+        From `anchor_rows`.
     settings : LadderSettings
         Components, folds and seed.
+    domain : {"target", "source"}
+        Which it is: chooses the normalisation of its images.
     """
 
     def __init__(
-        self, model: "Model", target: Dataset, rows: np.ndarray, settings: LadderSettings
+        self,
+        model: "Model",
+        dataset: Dataset,
+        rows: np.ndarray,
+        settings: LadderSettings,
+        domain: Literal["target", "source"] = "target",
     ) -> None:
-        self.images = target.images[rows]
-        self.system_id = target.system_id[rows]
+        self.images = dataset.images[rows]
+        self.system_id = dataset.system_id[rows]
         self.classes = list(model.classes)
         self.settings = settings
-        probability, self.latent = model.predict(self.images, "target")
+        probability, self.latent = model.predict(self.images, domain)
         self.predicted = probability.argmax(axis=1)
 
     def distances(
@@ -83,7 +90,7 @@ class Anchor:
         system_id: np.ndarray,
         resampling: Resampling,
     ) -> dict[str, np.ndarray]:
-        """Return how far images of a rung lie from the target's.
+        """Return how far images of a rung lie from the domain's.
 
         Parameters
         ----------
@@ -92,14 +99,14 @@ class Anchor:
         label, system_id : numpy.ndarray
             (N,) each.
         resampling : Resampling
-            Of all systems of the rung and the target.
+            Of all systems of the rung and the domain.
 
         Returns
         -------
         dict of numpy.ndarray
             (1+B,) each. ``latent_distance``: between the centres of both, in units of the
             scatter within a class (`sim2sky.embed.separation.domain_distances`); the
-            target's classes are the predicted ones. ``proxy_a_distance``: how well a linear
+            domain's classes are the predicted ones. ``proxy_a_distance``: how well a linear
             classifier tells them apart, from 0 to 2 (`proxy_a_distance` there); resamples
             weight the rows that it was tested on and do not train it anew.
         """
@@ -119,7 +126,7 @@ class Anchor:
         }
 
     def floor(self) -> np.ndarray:
-        """Return the latent distance between random halves of the target's own systems.
+        """Return the latent distance between random halves of the domain's own systems.
 
         Returns
         -------
