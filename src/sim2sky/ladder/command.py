@@ -66,7 +66,8 @@ def ladder(
     """Say what a model makes of each rung, without retraining.
 
     Its latent distances to the target's and the source's images, balanced accuracy and
-    recalls, and where Grad-CAM looks; for the exposures, at which depth it stops using the faint outskirts.
+    recalls, and where Grad-CAM looks; for the exposures, at which depth it
+    stops using the faint outskirts.
     """
     from sim2sky.files import write_parquet
     from sim2sky.ladder.judge import judge_model
