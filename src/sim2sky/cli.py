@@ -22,6 +22,7 @@ from sim2sky.explain import command as explain
 from sim2sky.figures import command as figures
 from sim2sky.fraction import command as fraction
 from sim2sky.inspect import command as inspect
+from sim2sky.ladder import command as ladder
 from sim2sky.measure import command as measure
 from sim2sky.observe import command as observe
 from sim2sky.origin import provenance
@@ -70,6 +71,9 @@ for command in (
     embed.tabulate_separation,
     attack.attack,
     attack.compare_attacks,
+    ladder.observe_ladder,
+    ladder.ladder,
+    ladder.join_ladder,
     calibrate.calibrate,
     predict.predict,
     fraction.fraction,
@@ -86,6 +90,8 @@ for command in (
     plot.plot_realism,
     plot.plot_attack,
     plot.plot_church_window,
+    plot.plot_ladder,
+    plot.plot_exposure,
     figures.figures,
     inspect.inspect,
     provenance,

@@ -12,6 +12,8 @@ from pydantic import Field, field_validator, model_validator
 
 from sim2sky.baseline.settings import BASELINES
 from sim2sky.figures.settings import FiguresSettings
+from sim2sky.ladder.plan import Telescope, plan_ladder
+from sim2sky.ladder.settings import ObserveLadderSettings
 from sim2sky.sections import (
     CatalogueConfig,
     DomainConfig,
@@ -77,6 +79,8 @@ class Config(Settings):
                 _check(getattr(experiment, side), self.domains, where, "domains")
             for method in experiment.methods:
                 _check(method, self.methods, f"experiments.{name}.methods", "methods")
+            if experiment.ladder is not None:
+                self._check_ladder(name)
         for name in set(self.methods) & set(BASELINES):
             raise ValueError(f"methods.{name}: this is the name of a baseline")
         for name in self.methods:
@@ -119,6 +123,19 @@ class Config(Settings):
                         f"{where}: experiments.{user} needs {section} to have the {field} "
                         f"{', '.join(map(str, sorted(missing)))} too"
                     )
+
+    def _check_ladder(self, name: str) -> None:
+        """Refuse a ladder that cannot be observed."""
+        where, source = f"experiments.{name}.ladder", self.experiments[name].source
+        if self.sample_of(source) is None:
+            raise ValueError(
+                f"{where}: '{source}' has no noise-free maps to observe; the source has to be a "
+                "domain of mocks, with a 'sample'"
+            )
+        try:
+            self.ladder_plan(name)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
 
     def _check_no_circle(self, name: str) -> None:
         """Refuse methods that start from each other."""
@@ -272,6 +289,55 @@ class Config(Settings):
         base = self.train_settings(experiment, method, network)
         return trial_settings(base, self.experiments[experiment].tune, trial)
 
+    def telescope_of(self, domain: str) -> Telescope | None:
+        """Return the survey behind a domain and how it observes.
+
+        Parameters
+        ----------
+        domain : str
+            Its name.
+
+        Returns
+        -------
+        Telescope or None
+            None for real images.
+        """
+        origin = self.domains[self.stamps_domain(domain)]
+        if origin.sample is None:
+            return None
+        return Telescope(origin.survey, origin.observe, origin.sky_of is not None)
+
+    def ladder_plan(self, experiment: str) -> ObserveLadderSettings:
+        """Return the rungs that the galaxies of an experiment's source climb.
+
+        Parameters
+        ----------
+        experiment : str
+            Its name; with a `ladder`.
+
+        Returns
+        -------
+        ObserveLadderSettings
+            With every value of every rung.
+        """
+        entry = self.experiments[experiment]
+        ends = [self.telescope_of(name) for name in (entry.source, entry.target)]
+        return plan_ladder(entry.ladder, *ends, survey_file)
+
+    @property
+    def ladder_experiments(self) -> list[str]:
+        """Names of the experiments with a ladder of realisms."""
+        return [name for name, entry in self.experiments.items() if entry.ladder is not None]
+
+    @property
+    def exposure_experiments(self) -> list[str]:
+        """Names of those in which several exposures are tried too."""
+        return [
+            name
+            for name in self.ladder_experiments
+            if len(self.experiments[name].ladder.exposure_factors) > 1
+        ]
+
     @property
     def realism_experiments(self) -> list[str]:
         """Names of the experiments whose mocks are compared with the images."""
@@ -305,6 +371,22 @@ class Config(Settings):
             for name, entry in self.experiments.items()
             if entry.tune is not None and entry.tune.measure_regret
         ]
+
+
+def survey_file(name: str) -> str:
+    """Return the YAML file of a survey.
+
+    Parameters
+    ----------
+    name : str
+        A name under config/surveys, or a path as it stands.
+
+    Returns
+    -------
+    str
+        The path.
+    """
+    return name if name.endswith((".yaml", ".yml")) else f"config/surveys/{name}.yaml"
 
 
 def _check(name: str, known: Iterable[str], where: str, section: str) -> None:

@@ -14,6 +14,7 @@ from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.fraction.settings import FractionSettings
+from sim2sky.ladder.settings import LadderSettings
 from sim2sky.measure.settings import MeasureSettings
 from sim2sky.observe.settings import ObserveImagesSettings, ObserveSettings
 from sim2sky.predict.settings import PredictSettings
@@ -148,6 +149,11 @@ class ExperimentConfig(Settings):
         None,
         description="compare the source's images with the target's in shape, size, colour and "
         "sky noise, without target labels; null: do not",
+    )
+    ladder: LadderSettings | None = Field(
+        None,
+        description="observe the source's galaxies with one realism after the other, and with "
+        "longer and shorter exposures; the source has to be mocks; null: do not",
     )
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="scores and intervals")
     explain: ExplainSettings = Field(ExplainSettings(), description="Grad-CAM")

@@ -62,6 +62,22 @@ def test_attacks_are_planned_where_they_are_asked_for(project):
     assert not stage & rules
 
 
+def test_the_ladder_is_observed_once_for_all_models(project):
+    rules = project.planned_rules()
+    stage = {"observe_ladder", "ladder_model", "join_ladder", "plot_ladder", "plot_exposure"}
+    assert stage <= rules
+    rules = project.planned_rules("results/experiments/noise/rungs.h5")
+    assert "observe_ladder" in rules
+    assert not rules & {"train_model", "ladder_model"}
+    # a ladder belongs to the experiments that ask for one
+    run = project.snakemake(
+        "results/experiments/identical/rungs.h5",
+        *("-n", "--configfile", "config/full.yaml"),
+        check=False,
+    )
+    assert run.returncode != 0
+
+
 def test_from_frames_to_the_merger_fraction(project):
     (project.folder / "frames").mkdir(exist_ok=True)
     words = ("--configfile", "config/my_survey.yaml")

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from sim2sky.attack.settings import AttackSettings
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
-from sim2sky.config import Config
+from sim2sky.config import Config, survey_file
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.settings import SurveySettings
 from sim2sky.realism.settings import RealismSettings
@@ -161,11 +161,6 @@ def domain_sample(domain):
     """Return the table of galaxies behind a domain of mocks, nothing for real images."""
     sample = CONFIG.sample_of(domain)
     return [] if sample is None else [f"results/samples/{sample}/galaxies.parquet"]
-
-
-def survey_file(name):
-    """Return the YAML file of a survey: a path as it stands, a name under config/surveys."""
-    return name if name.endswith((".yaml", ".yml")) else f"config/surveys/{name}.yaml"
 
 
 def numbered(pattern, count):
@@ -333,6 +328,44 @@ def shown_latents(wildcards):
     return before + shown_files("latents.h5")(wildcards)
 
 
+def ladder_maps(wildcards):
+    """Return the noise-free maps behind the source of an experiment with a ladder."""
+    source = CONFIG.experiments[wildcards.experiment].source
+    return numbered(
+        f"results/samples/{CONFIG.sample_of(source)}/maps/{{i}}.h5",
+        CONFIG.n_shards(source),
+    )
+
+
+def ladder_surveys(wildcards):
+    """Return the YAML files of all surveys of a ladder, and the PSFs that they name."""
+    rungs = CONFIG.ladder_plan(wildcards.experiment).rungs
+    surveys = sorted({str(rung.survey) for rung in rungs})
+    bands = [
+        b
+        for path in surveys
+        for b in read_settings(SurveySettings, path).bands.values()
+    ]
+    return surveys + [str(b.psf.path) for b in bands if b.psf.path is not None]
+
+
+def ladder_sky(wildcards):
+    """Return the patches of sky for the rungs that are laid on them, if there are some."""
+    if not any(rung.sky for rung in CONFIG.ladder_plan(wildcards.experiment).rungs):
+        return []
+    source = CONFIG.stamps_domain(CONFIG.experiments[wildcards.experiment].source)
+    return [f"results/domains/{CONFIG.domains[source].sky_of}/sky/000.h5"]
+
+
+def ladder_models(name):
+    """Return an input function for one file of each model that climbs the ladder."""
+    return model_files(
+        name,
+        methods=lambda e: e.show,
+        seeds=lambda e: e.seeds if e.ladder.all_seeds else e.seeds[:1],
+    )
+
+
 FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "attribution", "latent"]
 
 
@@ -349,6 +382,9 @@ def figure_files(wildcards):
     stems += expand(
         "results/experiments/{e}/church_window", e=CONFIG.church_experiments
     )
+    ladders = expand("results/experiments/{e}/ladder", e=CONFIG.ladder_experiments)
+    stems += ladders
+    stems += expand("results/experiments/{e}/exposure", e=CONFIG.exposure_experiments)
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -367,6 +403,7 @@ def figure_files(wildcards):
     files += expand("{stem}.parquet", stem=regrets)
     files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
     files += expand("{stem}.{suffix}", stem=attacks, suffix=["parquet", "csv"])
+    files += expand("{stem}.{suffix}", stem=ladders, suffix=["parquet", "csv"])
     return files
 
 

@@ -340,6 +340,23 @@ rule plot_attack:
         "results/logs/plot_attack/{experiment}.log",
     benchmark:
         "results/benchmarks/plot_attack/{experiment}.tsv"
+
+
+rule plot_ladder:
+    input:
+        table="results/experiments/{experiment}/ladder.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/ladder.png",
+            caption="../report/ladder.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/ladder.pdf",
+    log:
+        "results/logs/plot_ladder/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_ladder/{experiment}.tsv"
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -348,7 +365,7 @@ rule plot_attack:
     message:
         "Plotting the attacks on the models of {wildcards.experiment}"
     shell:
-        "sim2sky plot-attack"
+        "sim2sky plot-ladder"
         " --output {output.png:q}"
         " --table {input.table:q}"
         " 2> {log:q}"
@@ -369,6 +386,23 @@ rule plot_church_window:
         "results/logs/plot_church_window/{experiment}.log",
     benchmark:
         "results/benchmarks/plot_church_window/{experiment}.tsv"
+
+
+rule plot_exposure:
+    input:
+        table="results/experiments/{experiment}/ladder.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/exposure.png",
+            caption="../report/exposure.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/exposure.pdf",
+    log:
+        "results/logs/plot_exposure/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_exposure/{experiment}.tsv"
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -377,7 +411,7 @@ rule plot_church_window:
     message:
         "Plotting the church windows of {wildcards.experiment}"
     shell:
-        "sim2sky plot-church-window"
+        "sim2sky plot-exposure"
         " --output {output.png:q}"
-        " {input.windows:q}"
+        " --table {input.table:q}"
         " 2> {log:q}"

@@ -15,6 +15,8 @@ KINDS = {  # in the order of the page
     "latent": "Latent space",
     "attack": "Attacks and accidents",
     "church_window": "Church windows",
+    "ladder": "Ladder of realisms",
+    "exposure": "Exposure time",
     "history": "Learning curves",
     "realism": "How real the mocks look",
     "regret": "Choosing settings without target labels",

@@ -1,17 +1,18 @@
 """Mock observations: a noise-free map through PSF, pixel and noise of a survey."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import galsim
 import h5py
 import numpy as np
 import pandas as pd
-from astropy.cosmology import FlatLambdaCDM
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import hdf5_dataset, open_hdf5
 from sim2sky.observe.flux import flux_njy
+from sim2sky.observe.framing import map_frame
 from sim2sky.observe.instrument import Band, psf_fwhm_arcsec, survey_bands
 from sim2sky.observe.scene import Frame, add_surroundings, coloured
 from sim2sky.observe.settings import ObserveSettings, SceneSettings, SurveySettings
@@ -22,9 +23,6 @@ from sim2sky.observe.thumbnail import thumbnail
 from sim2sky.seeding import generator
 
 log = logging.getLogger("sim2sky")
-
-# IllustrisTNG's cosmology (Planck Collaboration 2016, A&A 594, A13), for framing by kpc.
-COSMOLOGY = FlatLambdaCDM(H0=67.74, Om0=0.3089)
 
 
 def observe_maps(
@@ -69,7 +67,7 @@ def observe_maps(
             raise Sim2SkyError("patches of sky are noise", where="noise", got=False, expected=True)
         sky = sky.for_bands(bands, "sky")
     with open_hdf5(path) as file:
-        maps, channels = _maps_of(file, bands)
+        maps, channels = maps_of_bands(file, bands)
         columns, nuisance = _columns_of(file)
         if len(maps) == 0:
             raise Sim2SkyError("no maps", where=path, fix="use fewer shards than galaxies")
@@ -88,7 +86,8 @@ def observe_maps(
                 continue
             key = (columns["galaxy_id"][row], columns["view"][row])
             redshift = columns["redshift"][row]
-            frame = _frame((fov_kpc[row], size_kpc[row]), redshift, bands[0], settings, where, key)
+            field_kpc = (fov_kpc[row], size_kpc[row])
+            frame = map_frame(field_kpc, redshift, bands[0], settings, where, key)
             columns["scale_arcsec_per_kpc"][row] = frame.arcsec_per_kpc
             images[row] = observe_map(galaxy, frame, bands, settings, (*key, survey.name), sky)
     if (columns["flag"] & (FLAG_BAD_MAP | FLAG_EMPTY_MAP)).all():
@@ -113,6 +112,7 @@ def observe_map(
     settings: ObserveSettings,
     key: tuple[str | int, ...],
     sky: SkyPatches | None = None,
+    convolve: Callable[..., np.ndarray] | None = None,
 ) -> np.ndarray:
     """Observe one galaxy from one side.
 
@@ -130,6 +130,8 @@ def observe_map(
         galaxy_id, view and survey; seeds the noise.
     sky : SkyPatches, optional
         The survey's own sky in these bands, in place of drawn noise.
+    convolve : callable, optional
+        In place of `convolved`, such as one that remembers what it did.
 
     Returns
     -------
@@ -149,7 +151,7 @@ def observe_map(
         side = max(8, round(frame.extent_arcsec / bands[0].pixel_scale_arcsec))
     images = np.stack(
         [
-            convolved(galaxy[channel], frame.extent_arcsec, band, side, seeing)
+            (convolve or convolved)(galaxy[channel], frame.extent_arcsec, band, side, seeing)
             for channel, band in enumerate(bands)
         ]
     )
@@ -277,8 +279,28 @@ def with_photon_noise(image: np.ndarray, band: Band, rng: np.random.Generator) -
     return image + (rng.poisson(expected) - expected) / band.electrons_per_njy
 
 
-def _maps_of(file: h5py.File, bands: list[Band]) -> tuple[h5py.Dataset, list[int]]:
-    """Return the maps and the channels of the wanted bands."""
+def maps_of_bands(file: h5py.File, bands: list[Band]) -> tuple[h5py.Dataset, list[int]]:
+    """Return the maps of a file and the channels of the wanted bands.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Maps file.
+    bands : list of Band
+        C bands.
+
+    Returns
+    -------
+    maps : h5py.Dataset
+        (N,B,M,M) in nJy per map pixel.
+    channels : list of int
+        C indices of the second axis.
+
+    Raises
+    ------
+    Sim2SkyError
+        If a band is missing or the maps have another shape.
+    """
     maps = hdf5_dataset(file, "maps")
     present = [str(name) for name in file.attrs.get("bands", [])]
     missing = [band.name for band in bands if band.name not in present]
@@ -348,34 +370,6 @@ def _sky_residual(
     # noise of a square arcsecond, spread over it, is one of a pixel times the pixel's side
     unit = [band.noise_sigma_njy * band.pixel_scale_arcsec for band in bands]
     return plane * np.array(unit)[:, None, None]
-
-
-def _frame(
-    field_kpc: tuple[float, float],
-    redshift: float,
-    band: Band,
-    settings: ObserveSettings,
-    where: str,
-    key: tuple[str | int, ...],
-) -> Frame:
-    """Return the angular size of a map whose side and R90 are given in kpc."""
-    fov_kpc, size_kpc = field_kpc
-    if settings.scene is not None:
-        draw = generator("observe size", *key, seed=settings.seed)
-        size = np.exp(draw.uniform(*np.log(settings.scene.size_arcsec)))
-        return Frame(size * fov_kpc / size_kpc, size / size_kpc, size)
-    if settings.framing == "relative":
-        scale = settings.image_pixels * band.pixel_scale_arcsec / fov_kpc
-        return Frame(scale * fov_kpc, scale, scale * size_kpc)
-    if not redshift > 0:
-        raise Sim2SkyError(
-            "physical framing needs a positive redshift",
-            where=where,
-            got=redshift,
-            fix="use framing: relative",
-        )
-    scale = COSMOLOGY.arcsec_per_kpc_proper(redshift).value
-    return Frame(fov_kpc * scale, scale, size_kpc * scale)
 
 
 def _problem_of(galaxy: np.ndarray) -> int:

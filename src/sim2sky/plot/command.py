@@ -197,6 +197,33 @@ def plot_church_window(
     _write(lambda: church_window_figure(files, parsed), output, parsed)
 
 
+def plot_ladder(
+    table: Annotated[Path, typer.Option(help="ladder.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot distance to the survey, accuracy and where the networks look, rung by rung."""
+    from sim2sky.plot.ladder import ladder_figure, read_ladder
+
+    parsed = read_settings(PlotSettings, settings)
+    rows = read_ladder(table, "realism")
+    _write(lambda: ladder_figure(rows), output, parsed)
+
+
+def plot_exposure(
+    table: Annotated[Path, typer.Option(help="ladder.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot accuracy and the use of faint outskirts against the exposure time."""
+    from sim2sky.plot.exposure import exposure_figure
+    from sim2sky.plot.ladder import read_ladder
+
+    parsed = read_settings(PlotSettings, settings)
+    rows = read_ladder(table, "exposure")
+    _write(lambda: exposure_figure(rows), output, parsed)
+
+
 def plot_mosaic(
     dataset: Annotated[Path, typer.Option(help="dataset.h5 of a domain")],
     output: Output,

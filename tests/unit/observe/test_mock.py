@@ -5,8 +5,9 @@ import pytest
 from photutils.aperture import CircularAperture, aperture_photometry
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.framing import COSMOLOGY
 from sim2sky.observe.instrument import flux_njy, survey_bands
-from sim2sky.observe.mock import COSMOLOGY, convolved, observe_maps, with_noise
+from sim2sky.observe.mock import convolved, observe_maps, with_noise
 from sim2sky.observe.settings import ObserveSettings
 from sim2sky.observe.stamps import FLAG_BAD_MAP, FLAG_EMPTY_MAP
 from sim2sky.settings import parse_settings

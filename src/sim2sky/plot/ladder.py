@@ -1,0 +1,252 @@
+"""The ladder of realisms: distance to the survey, accuracy and where the networks look."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim2sky.errors import Sim2SkyError
+from sim2sky.files import read_parquet
+from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
+from sim2sky.plot.style import PAGE_WIDTH_IN, method_colours, new_figure
+
+COLUMNS = [
+    *("method", "network", "seed", "domain", "axis", "step", "rung", "exposure_factor"),
+    *("depth_mag_arcsec2", "depth_band", "quantity", "value", "low", "high"),
+]
+RUNG_LABELS = {"psf": "PSF", "sky_residual": "sky residual", "sizes": "apparent sizes"}
+PANELS = {  # quantity, label of its axis
+    "latent_distance": "distance to target\n[class scatters]",
+    "latent_distance_source": "distance to source\n[class scatters]",
+    "balanced_accuracy": "balanced accuracy",
+    "attribution_radius_r50": "Grad-CAM radius\n[half-light radii]",
+}
+SPREAD = 0.09  # how far methods stand apart at one rung
+MARKERS = "osD^vP"
+
+
+def read_ladder(path: str | Path, axis: str) -> pd.DataFrame:
+    """Read the rows of one axis of an experiment's ladder.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``ladder.parquet``.
+    axis : {"realism", "exposure"}
+        Which.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the table is missing, lacks a column or holds no such row.
+    """
+    table = rows_of(read_parquet(path, COLUMNS), axis=axis)
+    if table.empty:
+        raise Sim2SkyError(
+            f"the table holds no ladder of {axis}", where=path, fix="run `sim2sky ladder`"
+        )
+    return table.reset_index(drop=True)
+
+
+def curves(
+    table: pd.DataFrame, quantity: str, by: str
+) -> Iterator[tuple[tuple[str, str], int, pd.DataFrame]]:
+    """Yield variant, seed and the rows of each model along a ladder.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `read_ladder`.
+    quantity : str
+        Which.
+    by : str
+        Column by which the rows are sorted.
+
+    Yields
+    ------
+    variant : tuple of str
+        Method and network.
+    seed : int
+        The smallest first.
+    rows : pandas.DataFrame
+        One per rung.
+    """
+    chosen = rows_of(table, domain="mock", quantity=quantity)
+    chosen = chosen[chosen["step"] >= 0]
+    for variant in variants_of(chosen):
+        of_variant = rows_of(chosen, method=variant[0], network=variant[1])
+        for seed, rows in of_variant.groupby("seed"):
+            yield variant, int(seed), rows.sort_values(by)
+
+
+def draw_curve(
+    axes: Axes, x: np.ndarray, rows: pd.DataFrame, *, first: bool, **style: str
+) -> None:
+    """Draw values with their intervals; further seeds as thin lines without.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where.
+    x : numpy.ndarray
+        Places of the rows.
+    rows : pandas.DataFrame
+        value, low and high.
+    first : bool
+        Whether this is the first seed.
+    **style : str
+        ``color``, ``marker`` and, for the legend, ``label``.
+    """
+    value = rows["value"].to_numpy()
+    if not first:
+        axes.plot(x, value, color=style["color"], linewidth=0.5, alpha=0.6)
+        return
+    # an interval from resampling may lie to one side of its value
+    errors = np.clip([value - rows["low"], rows["high"] - value], 0, None)
+    axes.errorbar(x, value, yerr=errors, markersize=3.5, elinewidth=0.8, capsize=1.5, **style)
+
+
+def variant_styles(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
+    """Return colour, marker and label of each variant of a table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With columns ``method`` and ``network``.
+
+    Returns
+    -------
+    dict
+        By variant.
+    """
+    variants = variants_of(table)
+    colours = method_colours(method for method, _ in variants)
+    labels = variant_labels(variants)
+    return {
+        variant: {
+            "color": colours[variant[0]],
+            "marker": MARKERS[number % len(MARKERS)],
+            "label": labels[variant],
+        }
+        for number, variant in enumerate(variants)
+    }
+
+
+def ladder_figure(table: pd.DataFrame) -> Figure:
+    """Return distances, accuracy and Grad-CAM radius by rung, and accuracy against distance.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `read_ladder`, axis realism.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Of each variant the first seed with intervals, others as thin lines.
+    """
+    styles = variant_styles(table)
+    rungs = rows_of(table, domain="mock", quantity="balanced_accuracy").sort_values("step")
+    names = list(dict.fromkeys(rungs["rung"]))
+    figure = new_figure(PAGE_WIDTH_IN, 5.6)
+    left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
+    panels = left.subplots(len(PANELS), 1, sharex=True)
+    for axes, (quantity, label) in zip(panels, PANELS.items(), strict=True):
+        _draw_rungs(axes, table, quantity, styles)
+        axes.set_ylabel(label)
+        axes.margins(y=0.12)
+        axes.tick_params(axis="x", top=False, which="both")
+    _draw_floors(panels[0], table, styles)
+    panels[2].axhline(1 / _n_classes(table), color="#999999", linewidth=0.7, linestyle=":")
+    labels = [f"{n}  {RUNG_LABELS.get(name, name)}" for n, name in enumerate(names, start=1)]
+    panels[-1].set_xticks(range(len(names)), labels, rotation=35, ha="right")
+    panels[-1].set_xlim(-0.5, len(names) - 0.5)
+    _draw_relation(right.subplots(), table, styles)
+    handles, texts = panels[0].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)))
+    return figure
+
+
+def _draw_rungs(axes: Axes, table: pd.DataFrame, quantity: str, styles: dict) -> None:
+    """Draw one quantity by rung, methods a little apart."""
+    variants, seen = list(styles), set()
+    for variant, _, rows in curves(table, quantity, "step"):
+        shift = SPREAD * (variants.index(variant) - (len(variants) - 1) / 2)
+        x = rows["step"].to_numpy() + shift
+        draw_curve(axes, x, rows, first=variant not in seen, **styles[variant])
+        seen.add(variant)
+
+
+def _draw_floors(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
+    """Mark the distance between halves of the target."""
+    floors = rows_of(table, quantity="latent_distance_floor")
+    for variant, style in styles.items():
+        rows = rows_of(floors, method=variant[0], network=variant[1])
+        if len(rows) and np.isfinite(rows["value"].iloc[0]):
+            axes.axhline(rows["value"].iloc[0], color=style["color"], linewidth=0.7, linestyle=":")
+
+
+def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
+    """Draw accuracy against distance, a point per rung, numbered as in the other panels."""
+    for variant, style in styles.items():
+        mine = rows_of(table, method=variant[0], network=variant[1], domain="mock")
+        mine = mine[mine["seed"] == mine["seed"].min()]
+        pair = [
+            rows_of(mine, quantity=name).sort_values("step")["value"].to_numpy()
+            for name in ("latent_distance_source", "balanced_accuracy")
+        ]
+        axes.plot(*pair, color=style["color"], marker=style["marker"], linewidth=0.6)
+        for text, place in _numbered(np.column_stack(pair)):
+            axes.annotate(
+                text,
+                place,
+                xytext=(3.5, 3),
+                textcoords="offset points",
+                fontsize=6.5,
+                color=style["color"],
+            )
+    rows = rows_of(table, quantity="rank_correlation_source")
+    texts = []
+    for variant, style in styles.items():
+        mine = rows_of(rows, method=variant[0], network=variant[1])
+        row = mine.sort_values("seed").iloc[0]
+        texts.append(
+            f"{style['label']}: {_number(row['value'])}"
+            f" ({_number(row['low'])} to {_number(row['high'])})"
+        )
+    axes.set_title("rank correlation\n" + "\n".join(texts), fontsize=7.5)
+    axes.set_box_aspect(1.15)
+    axes.set(xlabel="distance to source [class scatters]", ylabel="balanced accuracy")
+    axes.margins(0.1)
+
+
+def _numbered(points: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the numbers of rungs at each place; those that lie on one another share a text."""
+    size = np.ptp(points, axis=0)
+    near = 0.03 * np.where(size > 0, size, 1)
+    groups: list[list[int]] = []
+    for number, point in enumerate(points):
+        found = [g for g in groups if (np.abs(points[g[0]] - point) < near).all()]
+        if found:
+            found[0].append(number)
+        else:
+            groups.append([number])
+    return [(", ".join(str(n + 1) for n in group), points[group[-1]]) for group in groups]
+
+
+def _n_classes(table: pd.DataFrame) -> int:
+    """Return how many classes have a recall."""
+    return max(2, table["quantity"][table["quantity"].str.startswith("recall_")].nunique())
+
+
+def _number(value: float) -> str:
+    """Return a number with two decimals and a true minus."""
+    return "?" if np.isnan(value) else f"{value:.2f}".replace("-", "\u2212")
