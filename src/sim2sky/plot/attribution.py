@@ -78,15 +78,20 @@ def attribution_figure(table: pd.DataFrame) -> Figure:
     """
     variants = variants_of(table)
     profiles = rows_of(table, quantity="attribution_density")
-    classes = [name for name in dict.fromkeys(profiles["class"]) if name]
+    profiles = profiles[profiles["n_systems"] > 1]  # one system is no profile of a class
+    classes = [name for name in dict.fromkeys(table["class"]) if name]
     figure = new_figure(PAGE_WIDTH_IN, 4.75 + 0.28 * len(variants))
     upper, lower = figure.subfigures(2, 1, height_ratios=[3.4, 0.75 + 0.28 * len(variants)])
     panels = panel_grid(upper, 2, len(classes) + 1)
-    top = 1.06 * max(1.0, profiles["value"].max(), np.nanquantile(profiles["high"], 0.97))
+    reach = rows_of(table, quantity="attribution_density")["radius_r50"].max()
+    highest = [*profiles["value"], profiles["high"].quantile(0.97)]
+    top = 1.06 * np.nanmax([1.0, *highest])
     for domain, line in zip(DOMAINS, panels, strict=True):
         for axes, name in zip(line, classes, strict=False):
-            _draw_profiles(axes, rows_of(profiles, domain=domain, **{"class": name}), variants)
-            axes.set(ylim=(0, top), xlim=(0, profiles["radius_r50"].max()))
+            of_class = {"domain": domain, "class": name}
+            _draw_profiles(axes, rows_of(profiles, **of_class), variants)
+            _write_blanks(axes, rows_of(table, quantity="blank_map", **of_class), variants)
+            axes.set(ylim=(0, top), xlim=(0, reach))
             axes.set_title(f"{domain}, {name}", fontsize=8.5)
         curves = rows_of(table, quantity="deletion_probability", domain=domain, **{"class": ""})
         _draw_deletion(line[-1], curves, variants)
@@ -111,6 +116,26 @@ def _draw_profiles(axes: Axes, rows: pd.DataFrame, variants: list[tuple[str, str
         axes.fill_between(
             radius, own["low"], own["high"], color=colours[method], alpha=0.18, linewidth=0
         )
+
+
+def _write_blanks(axes: Axes, rows: pd.DataFrame, variants: list[tuple[str, str]]) -> None:
+    """Write for which share of the galaxies a method's maps are blank, if they are for some."""
+    colours = method_colours(method for method, _ in variants)
+    line = 0
+    for method, network in variants:
+        for share in rows_of(rows, method=method, network=network)["value"]:
+            if share > 0:
+                axes.text(
+                    0.96,
+                    0.94 - 0.1 * line,
+                    f"blank maps: {100 * share:.0f} %",
+                    transform=axes.transAxes,
+                    ha="right",
+                    va="top",
+                    fontsize=7,
+                    color=colours[method],
+                )
+                line += 1
 
 
 def _draw_deletion(axes: Axes, rows: pd.DataFrame, variants: list[tuple[str, str]]) -> None:

@@ -294,6 +294,8 @@ def make_attribution(methods: list[str]) -> pd.DataFrame:
                 for fraction in np.linspace(0, 1, 9):
                     left = 0.1 + 0.8 * (1 - fraction) ** power
                     entries.append(("deletion_probability", "", np.nan, order, fraction, left))
+            for name in CLASSES:
+                entries.append(("blank_map", name, np.nan, "", np.nan, 0.25 * number))
             for quantity, value in (
                 ("decision_radius_r50", 2.5 - number),
                 ("even_radius_r50", 3.4),

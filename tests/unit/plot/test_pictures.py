@@ -168,7 +168,18 @@ def test_attribution_draws_each_class_and_both_domains(factories):
     profile = panels["target, merger"].lines[1]  # the first is that of an even map
     assert profile.get_xdata() == pytest.approx(np.arange(0.25, 6, 0.5))
     assert len(panels["source, deletion"].lines) == 6  # 2 methods x 3 orders
+    # of the first method no map is blank
+    assert [text.get_text() for text in panels["target, merger"].texts] == ["blank maps: 25 %"]
     assert "0.05 [0.05, 0.06]" in [text.get_text() for text in figure.axes[-1].texts]
+
+
+def test_profile_of_a_single_system_is_not_drawn(factories):
+    table = factories.make_attribution(METHODS)
+    alone = (table["method"] == "mmd") & (table["class"] == "merger")
+    table.loc[alone, "n_systems"] = 1
+    panels = {axes.get_title(): axes for axes in attribution_figure(table).axes}
+    drawn = [len(line.get_xdata()) for line in panels["source, merger"].lines[1:]]
+    assert drawn == [12, 0]
 
 
 def test_attribution_of_three_classes_and_one_domain_without_numbers(factories):
