@@ -89,6 +89,8 @@ class Anchor:
         label: np.ndarray,
         system_id: np.ndarray,
         resampling: Resampling,
+        *,
+        classifier: bool = True,
     ) -> dict[str, np.ndarray]:
         """Return how far images of a rung lie from the domain's.
 
@@ -100,6 +102,8 @@ class Anchor:
             (N,) each.
         resampling : Resampling
             Of all systems of the rung and the domain.
+        classifier : bool
+            Without, there is no ``proxy_a_distance``.
 
         Returns
         -------
@@ -116,14 +120,15 @@ class Anchor:
         systems = np.concatenate([system_id, self.system_id])
         group = np.concatenate([label, self.predicted])
         samples = distance_samples(points, domain, group, systems, self.classes, resampling)
-        told = told_domains(points, domain, systems, self.settings.cv_folds)
-        unknown = np.full(resampling.counts.shape[1], np.nan)
-        return {
-            "latent_distance": samples["domain_distance"],
-            "proxy_a_distance": unknown
-            if told is None
-            else resampling.apply(lambda w: _told_apart(domain, told, w), systems)["a"],
-        }
+        result = {"latent_distance": samples["domain_distance"]}
+        if classifier:
+            told = told_domains(points, domain, systems, self.settings.cv_folds)
+            result["proxy_a_distance"] = (
+                np.full(resampling.counts.shape[1], np.nan)
+                if told is None
+                else resampling.apply(lambda w: _told_apart(domain, told, w), systems)["a"]
+            )
+        return result
 
     def floor(self) -> np.ndarray:
         """Return the latent distance between random halves of the domain's own systems.
