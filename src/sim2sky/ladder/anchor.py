@@ -89,6 +89,8 @@ class Anchor:
         label: np.ndarray,
         system_id: np.ndarray,
         resampling: Resampling,
+        *,
+        classifier: bool = True,
     ) -> dict[str, np.ndarray]:
         """Return how far images of a rung lie from the domain's.
 
@@ -100,6 +102,8 @@ class Anchor:
             (N,) each.
         resampling : Resampling
             Of all systems of the rung and the domain.
+        classifier : bool
+            Without, there is no ``proxy_a_distance``.
 
         Returns
         -------
@@ -115,14 +119,16 @@ class Anchor:
         domain = np.repeat([0, 1], [len(latent), len(self.latent)])
         systems = np.concatenate([system_id, self.system_id])
         group = np.concatenate([label, self.predicted])
-        told = told_domains(points, domain, systems, self.settings.cv_folds)
+        told = None
+        if classifier:
+            told = told_domains(points, domain, systems, self.settings.cv_folds)
 
         def distances(weights: np.ndarray) -> dict[str, np.ndarray]:
             centres = domain_distances(points, domain, group, self.classes, weights)
-            return {
-                "latent_distance": centres["domain_distance"],
-                "proxy_a_distance": proxy_a_distance(told, domain, weights),
-            }
+            result = {"latent_distance": centres["domain_distance"]}
+            if classifier:
+                result["proxy_a_distance"] = proxy_a_distance(told, domain, weights)
+            return result
 
         return resampling.apply(distances, systems)
 

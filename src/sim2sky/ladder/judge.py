@@ -210,7 +210,7 @@ def _judge(
 
     samples = resampling.apply(chosen_scores, system_id)
     samples |= anchors["target"].distances(latent, label, system_id, resampling)
-    to_source = anchors["source"].distances(latent, label, system_id, resampling)
+    to_source = anchors["source"].distances(latent, label, system_id, resampling, classifier=False)
     samples["latent_distance_source"] = to_source["latent_distance"]
     all_of_them = (len(kept), len(np.unique(system_id)))
     counts = dict.fromkeys(samples, all_of_them)

@@ -196,15 +196,18 @@ def _draw_floors(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
 
 def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
     """Draw accuracy against distance, a point per rung, numbered as in the other panels."""
+    quantities = ("latent_distance_source", "balanced_accuracy")
+    values = [rows_of(table, quantity=name, domain="mock")["value"] for name in quantities]
+    near = np.array([0.05 * max(np.ptp(column), 1e-9) for column in values])
     for variant, style in styles.items():
         mine = rows_of(table, method=variant[0], network=variant[1], domain="mock")
         mine = mine[mine["seed"] == mine["seed"].min()]
         pair = [
             rows_of(mine, quantity=name).sort_values("step")["value"].to_numpy()
-            for name in ("latent_distance_source", "balanced_accuracy")
+            for name in quantities
         ]
         axes.plot(*pair, color=style["color"], marker=style["marker"], linewidth=0.6)
-        for text, place in _numbered(np.column_stack(pair)):
+        for text, place in _numbered(np.column_stack(pair), near):
             axes.annotate(
                 text,
                 place,
@@ -228,10 +231,8 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
     axes.margins(0.1)
 
 
-def _numbered(points: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Return the numbers of rungs at each place; those that lie on one another share a text."""
-    size = np.ptp(points, axis=0)
-    near = 0.03 * np.where(size > 0, size, 1)
+def _numbered(points: np.ndarray, near: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the numbers of rungs at each place; those nearer than `near` (2,) share a text."""
     groups: list[list[int]] = []
     for number, point in enumerate(points):
         found = [g for g in groups if (np.abs(points[g[0]] - point) < near).all()]
