@@ -19,6 +19,7 @@ from sim2sky.predict.settings import PredictSettings
 from sim2sky.project.settings import ProjectSettings
 from sim2sky.published.settings import PublishedSettings
 from sim2sky.realism.settings import RealismSettings
+from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.retrieve.settings import RetrieveSettings
 from sim2sky.select.settings import SelectSettings
 from sim2sky.settings import Settings
@@ -154,6 +155,10 @@ class ExperimentConfig(Settings):
         CalibrateSettings(), description="what is remembered of the models' own images"
     )
     embed: EmbedSettings = Field(EmbedSettings(), description="isomap and t-SNE")
+    reliability: ReliabilitySettings | None = Field(
+        ReliabilitySettings(),
+        description="calibration, prediction sets and outliers; null: do not judge them",
+    )
 
     @model_validator(mode="after")
     def _trials_have_a_seed_of_their_own(self) -> Self:

@@ -11,6 +11,7 @@ from sim2sky.config import Config
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.settings import SurveySettings
 from sim2sky.realism.settings import RealismSettings
+from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.settings import parse_settings, read_settings
 
 try:
@@ -306,6 +307,25 @@ def shown_files(name):
     return model_files(name, methods=lambda e: e.show, seeds=lambda e: e.seeds[:1])
 
 
+def outlier_files(name):
+    """Return an input function for a file of the models whose outliers are searched for."""
+
+    def paths(wildcards):
+        settings = reliability_settings(wildcards.experiment)
+        return model_files(
+            name,
+            methods=lambda e: e.show,
+            seeds=lambda e: e.seeds[: settings.latent_seeds],
+        )(wildcards)
+
+    return paths
+
+
+def reliability_settings(experiment):
+    """Return how reliability is judged; if it is asked for by name, with the defaults."""
+    return CONFIG.experiments[experiment].reliability or ReliabilitySettings()
+
+
 FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "latent"]
 
 
@@ -317,6 +337,13 @@ def figure_files(wildcards):
     stems += regrets
     realism = expand("results/experiments/{e}/realism", e=CONFIG.realism_experiments)
     stems += realism
+    reliability = expand(
+        "results/experiments/{e}/reliability", e=CONFIG.reliability_experiments
+    )
+    outliers = expand(
+        "results/experiments/{e}/outliers", e=CONFIG.outlier_experiments
+    )
+    stems += reliability + outliers
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -328,6 +355,9 @@ def figure_files(wildcards):
     files += expand("results/domains/{d}/audit.json", d=used)
     files += expand("{stem}.parquet", stem=regrets)
     files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
+    files += expand(
+        "{stem}.{suffix}", stem=reliability + outliers, suffix=["parquet", "csv"]
+    )
     return files
 
 

@@ -294,3 +294,65 @@ rule plot_regret:
         " --output {output.png:q}"
         " --regret {input.regret:q}"
         " 2> {log:q}"
+
+
+rule plot_reliability:
+    input:
+        table="results/experiments/{experiment}/reliability.parquet",
+        curves="results/experiments/{experiment}/reliability_curves.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/reliability.png",
+            caption="../report/reliability.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/reliability.pdf",
+    log:
+        "results/logs/plot_reliability/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_reliability/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the calibration of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-reliability"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " --curves {input.curves:q}"
+        " 2> {log:q}"
+
+
+rule plot_outliers:
+    input:
+        table="results/experiments/{experiment}/reliability.parquet",
+        outliers=outlier_files("outliers.h5"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/outliers.png",
+            caption="../report/outliers.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/outliers.pdf",
+    log:
+        "results/logs/plot_outliers/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_outliers/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting what is strange in the target of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-outliers"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " {input.outliers:q}"
+        " 2> {log:q}"

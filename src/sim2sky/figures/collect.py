@@ -12,6 +12,8 @@ KINDS = {  # in the order of the page
     "confusion": "Confusion matrices",
     "gradcam": "Where the networks look",
     "latent": "Latent space",
+    "reliability": "Calibration and prediction sets",
+    "outliers": "What is strange in this survey?",
     "history": "Learning curves",
     "realism": "How real the mocks look",
     "regret": "Choosing settings without target labels",
