@@ -340,9 +340,7 @@ def figure_files(wildcards):
     reliability = expand(
         "results/experiments/{e}/reliability", e=CONFIG.reliability_experiments
     )
-    outliers = expand(
-        "results/experiments/{e}/outliers", e=CONFIG.outlier_experiments
-    )
+    outliers = expand("results/experiments/{e}/outliers", e=CONFIG.outlier_experiments)
     stems += reliability + outliers
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)

@@ -172,7 +172,7 @@ def judged_probability(
     if probabilities.shape[1] == 2:
         return probabilities[:, 1], label == 1
     called = probabilities.argmax(axis=1)
-    return probabilities.max(axis=1), (label.T == called).T
+    return probabilities.max(axis=1), (called == label.T).T
 
 
 def equal_mass_bins(values: np.ndarray, n_bins: int) -> np.ndarray:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import read_parquet
@@ -16,9 +18,14 @@ from sim2sky.reliability.outliers import Search, read_search
 from sim2sky.reliability.probabilities import ALL_SEEDS, COLUMNS
 from sim2sky.reliability.strange import KINDS
 
-MARKERS = {"distance": "o", "confidence": "s", "entropy": "D", "energy": "v"}
+# of two classes the entropy ranks images as the highest probability does
+SCORES = {
+    "distance": ("o", "latent distance"),
+    "confidence": ("s", "1 \u2212 highest probability"),
+    "energy": ("v", "energy"),
+}
+DETECTION_HEIGHT_IN = 3.2
 ROWS = ("strangest", "ordinary")
-LETTERS = 9  # of a class's name below a stamp
 
 
 def read_detection(path: str | Path) -> pd.DataFrame:
@@ -69,10 +76,11 @@ def outliers_figure(files: dict[ModelKey, Path], table: pd.DataFrame) -> Figure:
     searches = {key: read_search(path) for key, path in files.items()}
     labels = variant_labels([(key.method, key.network) for key in files])
     columns = max(len(search.images["strangest"]) for search in searches.values())
-    side = (PAGE_WIDTH_IN - 0.35) / columns
-    height = (2 * (side + 0.3) + 0.25) * len(searches)
-    figure = new_figure(PAGE_WIDTH_IN, height + 3.05)
-    parts = figure.subfigures(2, 1, height_ratios=[height, 3.05])
+    side = (PAGE_WIDTH_IN - 0.5) / columns
+    height = (2 * (side + 0.31) + 0.26) * len(searches)
+    figure = new_figure(PAGE_WIDTH_IN, height + DETECTION_HEIGHT_IN)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.025, hspace=0.0, wspace=0.0)
+    parts = figure.subfigures(2, 1, height_ratios=[height, DETECTION_HEIGHT_IN])
     blocks = np.atleast_1d(parts[0].subfigures(len(searches), 1))
     for (key, search), block in zip(searches.items(), blocks, strict=True):
         _draw_stamps(block, search, labels[key.method, key.network], columns)
@@ -141,12 +149,12 @@ def _draw_detection(
         axes.set_title("as it was" if kind == "ordinary" else kind.replace("_", " "), fontsize=8)
     axes = figure.add_subplot(grid[1, :])
     colours = method_colours(method for method, _ in labels)
-    shift = 0.7 / (len(labels) * len(MARKERS))
+    shift = 0.8 / (len(labels) * len(SCORES) + 1)
     for place, (method, network) in enumerate(labels):
-        for number, (score, marker) in enumerate(MARKERS.items()):
+        for number, (score, (marker, _)) in enumerate(SCORES.items()):
             rows = rows_of(table, method=method, network=network, score=score)
             rows = rows.set_index("kind").reindex(list(KINDS))
-            step = place * len(MARKERS) + number - (len(labels) * len(MARKERS) - 1) / 2
+            step = number * len(labels) + place - (len(labels) * len(SCORES) - 1) / 2
             value = rows["value"].to_numpy(dtype=float)
             error = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - value)
             axes.errorbar(
@@ -158,17 +166,21 @@ def _draw_detection(
                 markerfacecolor=colours[method] if score == "distance" else "white",
                 markersize=3.6,
                 elinewidth=0.7,
-                label=f"{labels[method, network]}, {_SCORES[score]}",
             )
     axes.axhline(0.5, color="#555555", linestyle=":", linewidth=0.8)
+    for edge in np.arange(0.5, len(kinds) - 0.5):
+        axes.axvline(edge, color="#EEEEEE", linewidth=0.6, zorder=0)
     axes.set(xlim=(-0.5, len(kinds) - 0.5), ylim=(-0.03, 1.03), xticks=[])
-    axes.set_ylabel("AUC, strange against as it was")
-    axes.legend(loc="center left", fontsize=6.5, handletextpad=0.2, borderpad=0.1)
+    axes.set_ylabel("AUC")
+    axes.text(0, 0.5, "strange images\nagainst the same\nas they were", **_CENTRED)
+    handles = [
+        Patch(color=colours[method], label=labels[method, network]) for method, network in labels
+    ]
+    for score, (marker, text) in SCORES.items():
+        face = "black" if score == "distance" else "white"
+        style = {"linestyle": "", "marker": marker, "color": "black", "markerfacecolor": face}
+        handles.append(Line2D([], [], label=text, **style))
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, handletextpad=0.4)
 
 
-_SCORES = {
-    "distance": "distance",
-    "confidence": "1 \u2212 highest probability",
-    "entropy": "entropy",
-    "energy": "energy",
-}
+_CENTRED = {"ha": "center", "va": "center", "fontsize": 7.5, "backgroundcolor": "white"}

@@ -67,7 +67,7 @@ def reliability_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     labels = variant_labels(variants)
     shown = shown_variants(table, variants)
     height_top = 3.55 if set(curves["domain"]) == set(DOMAINS) else 1.95
-    height_bottom = 1.0 + 0.26 * len(variants)
+    height_bottom = 0.95 + 0.3 * len(variants)
     figure = new_figure(PAGE_WIDTH_IN, height_top + height_bottom)
     top, bottom = figure.subfigures(2, 1, height_ratios=[height_top, height_bottom])
     _draw_diagrams(top, table, curves, shown, labels)
@@ -200,39 +200,31 @@ def _draw_numbers(
                     y = place + _offset(domain, hollow)
                     _draw_mark(axes, y, _pick(rows, quantity + suffix, RAW), domain, hollow)
     middle.axvline(table.attrs["coverage"], color="#555555", linestyle=":", linewidth=0.8)
-    left.set(xlabel="ECE", xlim=(0, None))
+    left.set(xlabel="expected calibration error (ECE)", xlim=(0, None))
     middle.set(xlabel="coverage of prediction sets", xlim=(None, 1.03))
-    right.set_xlabel("mean classes in a set")
+    right.set_xlabel("classes in a set, mean")
     left.set_yticks(list(places.values()), [labels[variant] for variant in variants])
     left.set_ylim(min(places.values()) - 0.6, 0.6)
     for axes in (left, middle, right):
         axes.tick_params(axis="y", length=0)
         for place in list(places.values())[1:]:
             axes.axhline(place + 0.5, color="#EEEEEE", linewidth=0.6, zorder=0)
-    left.legend(
+    figure.legend(
         handles=[
             _key("source", "source"),
+            _key("source", "open: raw probabilities", hollow=True, colour="black"),
             _key("target", "target"),
-            _key("source", "raw", hollow=True, colour="black"),
-            _key("source", "scaled", colour="black"),
-            Patch(color=EXPECTED, label="chance"),
+            _key("source", "filled: scaled probabilities", colour="black"),
+            Patch(color=EXPECTED, label="calibrated, by chance"),
+            Line2D([], [], linestyle="", label=""),
+            Line2D([], [], color="#555555", linestyle=":", label="promised coverage"),
+            Line2D([], [], linestyle="", label=""),
+            _key("source", "open: threshold by row", hollow=True, colour="black"),
+            _key("source", "filled: threshold by system", colour="black"),
         ],
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.28 * 4 / max(len(variants), 4)),
-        ncols=3,
-        columnspacing=1.0,
-        handletextpad=0.3,
-    )
-    figure.get_layout_engine()
-    middle.legend(
-        handles=[
-            _key("source", "threshold by system", colour="black"),
-            _key("source", "by row", hollow=True, colour="black"),
-        ],
-        loc="upper center",
-        bbox_to_anchor=(1.0, -0.28 * 4 / max(len(variants), 4)),
-        ncols=2,
-        columnspacing=1.0,
+        loc="outside lower center",
+        ncols=5,
+        columnspacing=1.2,
         handletextpad=0.3,
     )
 

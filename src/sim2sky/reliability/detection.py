@@ -41,8 +41,8 @@ def detection_table(searches: list[Search], settings: ReliabilitySettings) -> pd
         `sim2sky.reliability.strange.KINDS`, or ``any`` of them) against the same images as
         they were; ``error_auc``, wrong predictions against right ones of known classes;
         ``unknown_auc``, images of classes that the model does not know against the others.
-        Of the score ``distance`` also ``median``, and ``far``, the share of images
-        that are farther than held-out ones. Of ``distance`` and ``confidence``
+        Of the score ``distance`` also ``distance_median``, and ``far_share``, the share of
+        images that are farther than held-out ones. Of ``distance`` and ``confidence``
         ``strange_auc_difference``: the area of the first less that of the second, in
         pairs.
 
@@ -166,7 +166,10 @@ def _distances(rows: dict[str, np.ndarray], resampling: Resampling) -> dict[Key,
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
         reached = weights.cumsum(axis=0)
         middle = (reached >= reached[-1] / 2).argmax(axis=0)
-        return {"median": ranked[middle], "far": far @ weights / weights.sum(axis=0)}
+        return {
+            "distance_median": ranked[middle],
+            "far_share": far @ weights / weights.sum(axis=0),
+        }
 
     found = resampling.apply(statistic, rows["system_id"][order])
     return {(name, "distance", ""): column for name, column in found.items()}

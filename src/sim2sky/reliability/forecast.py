@@ -97,9 +97,9 @@ def perfect_scores(
 ) -> dict[str, np.ndarray]:
     """Return what a perfectly calibrated forecaster with the same probabilities would show.
 
-    Labels are drawn from the probabilities themselves ("consistency resampling";
-    Bröcker & Smith 2007, Weather and Forecasting 22, 651). What error there is comes from the small
-    number of rows alone. The rows of a system share one uniform number, from which
+    Labels are drawn from the probabilities themselves ("consistency resampling"; Bröcker &
+    Smith 2007, Weather and Forecasting 22, 651). What error there is comes from the
+    small number of rows alone. The rows of a system share one uniform number, from which
     each gets its class by its own probabilities: independent draws would make their
     outcomes more diverse than views of one galaxy are, and the error too small.
 

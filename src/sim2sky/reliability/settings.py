@@ -15,7 +15,7 @@ class ReliabilitySettings(Settings):
         0.9,
         gt=0,
         lt=1,
-        description="Probability with which a conformal prediction set has to hold the true class.",
+        description="Probability with which a conformal prediction set shall hold the true class.",
     )
     perfect_draws: int = Field(
         500,

@@ -24,7 +24,7 @@ Change = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.
 def _bright_star(
     light: np.ndarray,
     level: np.ndarray,
-    sigma: np.ndarray,  # noqa: ARG001 the signature of every change
+    sigma: np.ndarray,
     random: np.random.Generator,
 ) -> np.ndarray:
     """Put a star, of the galaxy's colour, somewhere on the image."""
@@ -39,7 +39,7 @@ def _bright_star(
 def _cosmic_ray(
     light: np.ndarray,
     level: np.ndarray,
-    sigma: np.ndarray,  # noqa: ARG001
+    sigma: np.ndarray,
     random: np.random.Generator,
 ) -> np.ndarray:
     """Draw the track of a particle, a pixel wide, through one band."""
@@ -58,7 +58,7 @@ def _cosmic_ray(
 def _doubled(
     light: np.ndarray,
     level: np.ndarray,
-    sigma: np.ndarray,  # noqa: ARG001
+    sigma: np.ndarray,
     random: np.random.Generator,
 ) -> np.ndarray:
     """Add the galaxy once more, turned by a quarter and shifted."""
@@ -75,8 +75,8 @@ def _doubled(
 def _empty(
     light: np.ndarray,
     level: np.ndarray,
-    sigma: np.ndarray,  # noqa: ARG001
-    random: np.random.Generator,  # noqa: ARG001
+    sigma: np.ndarray,
+    random: np.random.Generator,
 ) -> np.ndarray:
     """Leave the level of the sky and nothing else."""
     return level + np.zeros_like(light)
@@ -92,8 +92,8 @@ def _noise_only(
 def _negative(
     light: np.ndarray,
     level: np.ndarray,
-    sigma: np.ndarray,  # noqa: ARG001
-    random: np.random.Generator,  # noqa: ARG001
+    sigma: np.ndarray,
+    random: np.random.Generator,
 ) -> np.ndarray:
     """Turn the light's sign around."""
     return level - light
