@@ -34,7 +34,8 @@ EARLIER = {
 def test_gallery_holds_every_figure(finished):
     figures = finished.folder / "results/figures"
     page = (figures / "index.html").read_text()
-    for kind in ("roc", "confusion", "history", "gradcam", "latent", "scores"):
+    kinds = ("roc", "confusion", "history", "gradcam", "latent", "scores")
+    for kind in (*kinds, "reliability", "outliers"):
         assert (figures / f"noise_{kind}.png").stat().st_size > 5000
         assert (figures / f"noise_{kind}.pdf").stat().st_size > 2000
         assert f"noise_{kind}.png" in page

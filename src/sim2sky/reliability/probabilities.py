@@ -94,9 +94,8 @@ def probability_table(
                     if name in COMPARED and (name, state) in control
                 }
                 rows += _rows(about, differences, {}, settings)
-    return pd.DataFrame(rows, columns=COLUMNS).fillna(
-        {"probabilities": "", "score": "", "kind": ""}
-    )
+    nothing = {"probabilities": "", "score": "", "kind": "", "low": np.nan, "high": np.nan}
+    return pd.DataFrame([nothing | row for row in rows], columns=COLUMNS)
 
 
 def curve_table(

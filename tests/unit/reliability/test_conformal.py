@@ -44,7 +44,9 @@ def test_new_systems_are_covered_as_promised_and_rows_taken_for_independent_are_
         for name, group in (("system", system_id), ("row", np.arange(240))):
             covered[name].append((new <= conformal_threshold(held, group, 0.9)).mean())
     assert 0.9 <= np.mean(covered["system"]) < 0.99
-    assert np.mean(covered["row"]) < 0.88
+    # twelve systems are no 240 independent rows
+    standard_error = np.std(covered["row"]) / np.sqrt(300)
+    assert np.mean(covered["row"]) < 0.9 - 2 * standard_error
 
 
 def test_scores_of_sets_by_hand():
