@@ -17,7 +17,7 @@ def conformal_threshold(score: np.ndarray, system_id: np.ndarray, coverage: floa
     are. So each of the S systems has the weight 1 / (S + 1), spread evenly over its
     rows, the remaining one lies at infinity, and the threshold is the weighted
     quantile: hierarchical conformal prediction, Lee, Barber & Willett 2023
-    (arXiv:2306.06342, section 3), with the promised coverage for a row of a new system.
+    (arXiv:2306.06342), with the promised coverage for a row of a new system.
     With a system for each row this is the usual quantile of rank
     ``ceil((N + 1) coverage)``.
 

@@ -47,7 +47,7 @@ def brier_parts(
 
     ``brier = reliability - resolution + uncertainty + within_bins`` (Murphy 1973, J. Appl.
     Meteorol. 12, 595; the last term, which is zero where all forecasts of a bin are
-    equal, is that of Stephenson et al. 2008, Weather and Forecasting 23, 752, eq. 9:
+    equal, is that of Stephenson et al. 2008, Weather and Forecasting 23, 752:
     variance within bins less twice the covariance).
 
     Parameters
