@@ -93,3 +93,28 @@ def test_a_table_without_outliers_is_refused(experiment, tmp_path, judged):
             curves=tmp_path / "curves.parquet",
             output=tmp_path / "r.png",
         )
+
+
+def test_a_target_without_labels_leaves_the_source(experiment, tmp_path, judged):
+    _, files = judged
+    blind = []
+    for number, path in enumerate(experiment.predictions):
+        table = pd.read_parquet(path)
+        table.loc[table["domain"] == "target", "label"] = -1
+        blind.append(tmp_path / f"{number}.parquet")
+        table.to_parquet(blind[-1])
+    reliability(
+        predictions=blind,
+        held_out=experiment.held_out,
+        output=tmp_path / "reliability.parquet",
+        curves=tmp_path / "curves.parquet",
+        outliers=files,
+        settings=SETTINGS,
+    )
+    draw("reliability", (tmp_path, files), tmp_path / "r.png")
+    assert (tmp_path / "r.pdf").stat().st_size > 2000
+    judged_domains = pd.read_parquet(tmp_path / "reliability.parquet").groupby("quantity")[
+        "domain"
+    ]
+    assert set(judged_domains.get_group("ece")) == {"source"}
+    assert set(judged_domains.get_group("strange_auc")) == {"target"}
