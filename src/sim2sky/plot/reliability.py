@@ -66,7 +66,7 @@ def reliability_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     variants = variants_of(curves)
     labels = variant_labels(variants)
     shown = shown_variants(table, variants)
-    height_top = 3.55 if set(curves["domain"]) == set(DOMAINS) else 1.95
+    height_top = 3.55 if set(curves["domain"]) == set(DOMAINS) else 2.25
     height_bottom = 0.95 + 0.3 * len(variants)
     figure = new_figure(PAGE_WIDTH_IN, height_top + height_bottom)
     top, bottom = figure.subfigures(2, 1, height_ratios=[height_top, height_bottom])
