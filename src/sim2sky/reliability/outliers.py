@@ -84,7 +84,8 @@ def strangeness(
     distances = calibration.distances(latent)
     return {
         "predicted": probability.argmax(axis=1).astype(np.int8),
-        "confidence": 1 - probability.max(axis=1),
+        # the sum of the others: the difference from one is lost to rounding
+        "confidence": np.sort(probability, axis=1)[:, :-1].sum(axis=1),
         "entropy": entropy(probability),
         "energy": -logsumexp(logits, axis=1),
         "distance": np.min(list(distances.values()), axis=0),

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,21 @@ def test_scores_of_strangeness_are_those_of_their_papers(experiment):
     peer = np.min(each, axis=0) / calibration.axes.scatter
     assert (found["distance"] <= peer * 1.001 + 1e-4).all()  # a lower bound: the rest is a length
     assert np.corrcoef(found["distance"], peer)[0, 1] > 0.98
+
+
+def test_what_is_next_to_certain_still_has_an_order(experiment):
+    model, calibration = experiment.models["mmd", 0]
+    images = model.read_rows(experiment.folder / "target.h5", "test").images[:3]
+    certain = SimpleNamespace(
+        logits=lambda *_: (
+            np.array([[0.0, 50.0], [0.0, 60.0], [70.0, 0.0]]),
+            model.predict(images)[1],
+        )
+    )
+    found = strangeness(certain, images, "target", calibration)
+    for name in ("confidence", "entropy"):
+        assert np.argsort(-found[name]).tolist() == [0, 1, 2]
+        assert (found[name] > 0).all()
 
 
 def test_it_survives_the_file(search, tmp_path):
