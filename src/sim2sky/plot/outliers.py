@@ -25,6 +25,7 @@ SCORES = {
     "energy": ("v", "energy"),
 }
 DETECTION_HEIGHT_IN = 3.2
+BLOCK_SPACE = 0.04  # between the blocks of methods, in units of their height
 ROWS = ("strangest", "ordinary")
 
 
@@ -80,8 +81,10 @@ def outliers_figure(files: dict[ModelKey, Path], table: pd.DataFrame) -> Figure:
     height = (2 * (side + 0.31) + 0.26) * len(searches)
     figure = new_figure(PAGE_WIDTH_IN, height + DETECTION_HEIGHT_IN)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.025, hspace=0.0, wspace=0.0)
-    parts = figure.subfigures(2, 1, height_ratios=[height, DETECTION_HEIGHT_IN])
-    blocks = np.atleast_1d(parts[0].subfigures(len(searches), 1))
+    parts = figure.subfigures(
+        2, 1, height_ratios=[height, DETECTION_HEIGHT_IN], hspace=BLOCK_SPACE
+    )
+    blocks = np.atleast_1d(parts[0].subfigures(len(searches), 1, hspace=BLOCK_SPACE))
     for (key, search), block in zip(searches.items(), blocks, strict=True):
         _draw_stamps(block, search, labels[key.method, key.network], columns)
     _draw_detection(parts[1], next(iter(searches.values())), table, labels)

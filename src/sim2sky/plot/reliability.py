@@ -123,7 +123,6 @@ def _draw_diagrams(
                 linespacing=1.15,
             )
             axes.set(xlim=(low - 0.04, 1.04), ylim=(-0.04, 1.3), yticks=np.linspace(0, 1, 6))
-            axes.set_box_aspect(0.95)
         row[0].set_ylabel(f"{domain}\nobserved frequency")
     for variant, axes in zip(shown, panels[0], strict=True):
         axes.set_title(labels[variant].replace(" (target labels)", ""))
