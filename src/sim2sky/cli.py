@@ -32,6 +32,7 @@ from sim2sky.project import command as project
 from sim2sky.provenance import RUN
 from sim2sky.published import command as published
 from sim2sky.realism import command as realism
+from sim2sky.reliability import command as reliability
 from sim2sky.retrieve import command as retrieve
 from sim2sky.select import command as select
 from sim2sky.simulate import command as simulate
@@ -77,6 +78,8 @@ for command in (
     calibrate.calibrate,
     predict.predict,
     fraction.fraction,
+    reliability.outliers,
+    reliability.reliability,
     plot.plot_simulation,
     plot.plot_mosaic,
     plot.plot_roc,
@@ -92,6 +95,8 @@ for command in (
     plot.plot_church_window,
     plot.plot_ladder,
     plot.plot_exposure,
+    plot.plot_reliability,
+    plot.plot_outliers,
     figures.figures,
     inspect.inspect,
     provenance,

@@ -364,6 +364,20 @@ class Config(Settings):
         return [name for name in self.attacked_experiments if is_paired(name)]
 
     @property
+    def reliability_experiments(self) -> list[str]:
+        """Names of the experiments whose calibration and outliers are judged."""
+        return [name for name, entry in self.experiments.items() if entry.reliability is not None]
+
+    @property
+    def outlier_experiments(self) -> list[str]:
+        """Names of the experiments in whose latent spaces outliers are searched for."""
+        return [
+            name
+            for name in self.reliability_experiments
+            if self.experiments[name].show and self.experiments[name].reliability.latent_seeds
+        ]
+
+    @property
     def regret_experiments(self) -> list[str]:
         """Names of the tuned experiments in which another choice is compared with the best."""
         return [

@@ -21,6 +21,7 @@ from sim2sky.predict.settings import PredictSettings
 from sim2sky.project.settings import ProjectSettings
 from sim2sky.published.settings import PublishedSettings
 from sim2sky.realism.settings import RealismSettings
+from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.retrieve.settings import RetrieveSettings
 from sim2sky.select.settings import SelectSettings
 from sim2sky.settings import Settings
@@ -165,6 +166,9 @@ class ExperimentConfig(Settings):
         None,
         description="attack the models of 'show' by one pixel, cosmic rays, dead pixels, "
         "compression, a wrong PSF, sky and noise; null: do not",
+    reliability: ReliabilitySettings | None = Field(
+        ReliabilitySettings(),
+        description="calibration, prediction sets and outliers; null: do not judge them",
     )
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from sim2sky.config import Config, survey_file
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.settings import SurveySettings
 from sim2sky.realism.settings import RealismSettings
+from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.settings import parse_settings, read_settings
 
 try:
@@ -367,6 +368,26 @@ def ladder_models(name):
 
 
 FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "attribution", "latent"]
+def outlier_files(name):
+    """Return an input function for a file of the models whose outliers are searched for."""
+
+    def paths(wildcards):
+        settings = reliability_settings(wildcards.experiment)
+        return model_files(
+            name,
+            methods=lambda e: e.show,
+            seeds=lambda e: e.seeds[: settings.latent_seeds],
+        )(wildcards)
+
+    return paths
+
+
+def reliability_settings(experiment):
+    """Return how reliability is judged; if it is asked for by name, with the defaults."""
+    return CONFIG.experiments[experiment].reliability or ReliabilitySettings()
+
+
+FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "latent"]
 
 
 def figure_files(wildcards):
@@ -385,6 +406,11 @@ def figure_files(wildcards):
     ladders = expand("results/experiments/{e}/ladder", e=CONFIG.ladder_experiments)
     stems += ladders
     stems += expand("results/experiments/{e}/exposure", e=CONFIG.exposure_experiments)
+    reliability = expand(
+        "results/experiments/{e}/reliability", e=CONFIG.reliability_experiments
+    )
+    outliers = expand("results/experiments/{e}/outliers", e=CONFIG.outlier_experiments)
+    stems += reliability + outliers
     stems += expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
     files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
@@ -404,6 +430,9 @@ def figure_files(wildcards):
     files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
     files += expand("{stem}.{suffix}", stem=attacks, suffix=["parquet", "csv"])
     files += expand("{stem}.{suffix}", stem=ladders, suffix=["parquet", "csv"])
+    files += expand(
+        "{stem}.{suffix}", stem=reliability + outliers, suffix=["parquet", "csv"]
+    )
     return files
 
 

@@ -1,6 +1,7 @@
 # needs: a model and the datasets of its experiment; the predictions of its baselines, the
 #        shapes of its galaxies and the histories of its trainings
-# makes: predictions.parquet and metrics.json beside the model (test split only);
+# makes: predictions.parquet and metrics.json beside the model (test split only), and
+#        held_out.parquet (the source's validation rows, which calibrate and are never scored);
 #        results/experiments/<experiment>/table.parquet, all methods over all seeds
 
 
@@ -13,6 +14,7 @@ rule evaluate_model:
     output:
         predictions=f"{MODEL}/predictions.parquet",
         metrics=f"{MODEL}/metrics.json",
+        held_out=f"{MODEL}/held_out.parquet",
     log:
         "results/logs/evaluate_model/{experiment}/{method}/{network}/{seed}.log",
     benchmark:
@@ -34,6 +36,7 @@ rule evaluate_model:
         " --source {input.source:q}"
         " --target {input.target:q}"
         " --predictions {output.predictions:q}"
+        " --held-out {output.held_out:q}"
         " --output {output.metrics:q}"
         " 2> {log:q}"
 

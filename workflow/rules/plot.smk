@@ -357,6 +357,22 @@ rule plot_ladder:
         "results/logs/plot_ladder/{experiment}.log",
     benchmark:
         "results/benchmarks/plot_ladder/{experiment}.tsv"
+rule plot_reliability:
+    input:
+        table="results/experiments/{experiment}/reliability.parquet",
+        curves="results/experiments/{experiment}/reliability_curves.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/reliability.png",
+            caption="../report/reliability.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/reliability.pdf",
+    log:
+        "results/logs/plot_reliability/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_reliability/{experiment}.tsv"
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -403,6 +419,31 @@ rule plot_exposure:
         "results/logs/plot_exposure/{experiment}.log",
     benchmark:
         "results/benchmarks/plot_exposure/{experiment}.tsv"
+        "Plotting the calibration of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-reliability"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " --curves {input.curves:q}"
+        " 2> {log:q}"
+
+
+rule plot_outliers:
+    input:
+        table="results/experiments/{experiment}/reliability.parquet",
+        outliers=outlier_files("outliers.h5"),
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/outliers.png",
+            caption="../report/outliers.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/outliers.pdf",
+    log:
+        "results/logs/plot_outliers/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_outliers/{experiment}.tsv"
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -414,4 +455,10 @@ rule plot_exposure:
         "sim2sky plot-exposure"
         " --output {output.png:q}"
         " --table {input.table:q}"
+        "Plotting what is strange in the target of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-outliers"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " {input.outliers:q}"
         " 2> {log:q}"

@@ -117,7 +117,7 @@ def summary_table(
             here = of_experiment[of_experiment["domain"] == domain]
             seeds = _seed_scores(here, settings, hard if domain == "target" else None)
             means = {
-                model: {name: _mean_over_seeds(runs) for name, runs in seeds[model].items()}
+                model: {name: mean_over_seeds(runs) for name, runs in seeds[model].items()}
                 for model in models
                 if model in seeds
             }
@@ -141,6 +141,25 @@ def summary_table(
     if "negative_transfer" not in table:  # nothing but the source was scored
         table["negative_transfer"] = pd.NA
     return table.astype({"negative_transfer": "boolean"})
+
+
+def mean_over_seeds(values: np.ndarray) -> np.ndarray:
+    """Return a mean over seeds.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (seeds, 1+B).
+
+    Returns
+    -------
+    numpy.ndarray
+        (1+B,), of the seeds in which it is defined.
+    """
+    defined = np.isfinite(values)
+    total = np.where(defined, values, 0).sum(axis=0)
+    result = np.full(values.shape[1], np.nan)
+    return np.divide(total, defined.sum(axis=0), out=result, where=defined.any(axis=0))
 
 
 def _ordered_models(predictions: pd.DataFrame) -> list[tuple[str, str]]:
@@ -188,14 +207,6 @@ def _seed_scores(
             runs.append(scores)
         result[network, method] = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
     return result
-
-
-def _mean_over_seeds(values: np.ndarray) -> np.ndarray:
-    """Return the mean of (seeds, 1+B) over the seeds in which it is defined."""
-    defined = np.isfinite(values)
-    total = np.where(defined, values, 0).sum(axis=0)
-    result = np.full(values.shape[1], np.nan)
-    return np.divide(total, defined.sum(axis=0), out=result, where=defined.any(axis=0))
 
 
 def _seed_std(values: np.ndarray) -> float:

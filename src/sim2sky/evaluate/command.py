@@ -20,11 +20,16 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="Output JSON of scores with intervals")],
     settings: Annotated[str, typer.Option(help="JSON text or file")] = "{}",
     experiment: Annotated[str, typer.Option(help="Name written into the predictions")] = "",
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="Output table of the source's validation rows, as the predictions"),
+    ] = None,
 ) -> None:
     """Predict and score the test rows of both domains with one model.
 
     Each domain is read with its own normalisation; intervals come from resampling
-    whole systems.
+    whole systems. What the model says of the source's validation rows may be kept
+    too: it calibrates, and is no part of any score.
     """
     import pandas as pd
 
@@ -68,6 +73,14 @@ def evaluate(
         **stamp("evaluate", parsed),
     }
     write_parquet(pd.concat(tables, ignore_index=True), predictions)
+    if held_out is not None:
+        validation = loaded.read_rows(source, "validation")
+        write_parquet(
+            predict_rows(
+                loaded, validation, "source", experiment=experiment, batch_size=parsed.batch_size
+            ),
+            held_out,
+        )
     write_json({"about": about, "counts": counts, **report}, output)
 
 

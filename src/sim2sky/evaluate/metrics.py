@@ -150,6 +150,51 @@ def brier(label: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> 
     return _weighted_mean(error / 2 if n_classes == 2 else error, weights)
 
 
+def judged_probability(
+    label: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability whose calibration is judged, and what came of it.
+
+    Parameters
+    ----------
+    label : numpy.ndarray
+        (N,) integers in 0..K-1, or (N,S) of several draws.
+    probabilities : numpy.ndarray
+        (N,K).
+
+    Returns
+    -------
+    probability : numpy.ndarray
+        (N,) of the positive class for two classes, for more the highest one.
+    happened : numpy.ndarray
+        bool, of the shape of `label`: whether the row is of that class.
+    """
+    if probabilities.shape[1] == 2:
+        return probabilities[:, 1], label == 1
+    called = probabilities.argmax(axis=1)
+    return probabilities.max(axis=1), (called == label.T).T
+
+
+def equal_mass_bins(values: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return bins of equally many rows; equal values share one.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (N,).
+    n_bins : int
+        Number of bins; some stay empty where values repeat.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,) integers from 0, growing with the values.
+    """
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    middle_rank = (np.cumsum(count) - count / 2)[place]
+    return (middle_rank / max(len(values), 1) * n_bins).astype(np.int64)
+
+
 def calibration_error(
     label: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
@@ -179,13 +224,8 @@ def calibration_error(
     numpy.ndarray
         (B,) between 0 and 1.
     """
-    if probabilities.shape[1] == 2:
-        confidence, happened = probabilities[:, 1], label == 1
-    else:
-        confidence, happened = probabilities.max(axis=1), label == probabilities.argmax(axis=1)
-    _, place, count = np.unique(confidence, return_inverse=True, return_counts=True)
-    middle_rank = (np.cumsum(count) - count / 2)[place]
-    bins = (middle_rank / max(len(label), 1) * n_bins).astype(np.int64)
+    confidence, happened = judged_probability(label, probabilities)
+    bins = equal_mass_bins(confidence, n_bins)
     member = (bins[None, :] == np.arange(n_bins)[:, None]).astype(np.float64)
     excess = np.abs((member * (confidence - happened)) @ weights)
     return _ratio(excess.sum(axis=0), weights.sum(axis=0))

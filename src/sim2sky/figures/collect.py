@@ -17,6 +17,8 @@ KINDS = {  # in the order of the page
     "church_window": "Church windows",
     "ladder": "Ladder of realisms",
     "exposure": "Exposure time",
+    "reliability": "Calibration and prediction sets",
+    "outliers": "What is strange in this survey?",
     "history": "Learning curves",
     "realism": "How real the mocks look",
     "regret": "Choosing settings without target labels",

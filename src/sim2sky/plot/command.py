@@ -181,6 +181,10 @@ def plot_attack(
 def plot_church_window(
     windows: Annotated[
         list[Path], typer.Argument(help="models/<method>/<network>/<seed>/church.h5 files")
+def plot_reliability(
+    table: Annotated[Path, typer.Option(help="reliability.parquet of an experiment")],
+    curves: Annotated[
+        Path, typer.Option(help="reliability_curves.parquet of the same experiment")
     ],
     output: Output,
     settings: SettingsText = "{}",
@@ -222,6 +226,33 @@ def plot_exposure(
     parsed = read_settings(PlotSettings, settings)
     rows = read_ladder(table, "exposure")
     _write(lambda: exposure_figure(rows), output, parsed)
+    """Plot reliability diagrams, calibration errors and prediction sets of both domains."""
+    from sim2sky.plot.reliability import read_reliability, reliability_figure
+
+    parsed = read_settings(PlotSettings, settings)
+    judged = read_reliability(table, curves)
+    _write(lambda: reliability_figure(*judged), output, parsed)
+
+
+def plot_outliers(
+    outliers: Annotated[
+        list[Path], typer.Argument(help="models/<method>/<network>/<seed>/outliers.h5 files")
+    ],
+    table: Annotated[Path, typer.Option(help="reliability.parquet of the same experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot the target's strangest and most ordinary images, and what each score notices.
+
+    Of each method the stamps are those of the model with the smallest seed.
+    """
+    from sim2sky.plot.inputs import files_by_model, first_seeds
+    from sim2sky.plot.outliers import outliers_figure, read_detection
+
+    parsed = read_settings(PlotSettings, settings)
+    files = first_seeds(files_by_model(outliers))
+    noticed = read_detection(table)
+    _write(lambda: outliers_figure(files, noticed), output, parsed)
 
 
 def plot_mosaic(

@@ -162,7 +162,6 @@ class Model:
         tensor = torch.from_numpy(self.normalisation[domain].apply(images))
         return tensor.contiguous(memory_format=torch.channels_last).to(self.device)
 
-    @torch.no_grad()
     def predict(
         self,
         images: np.ndarray,
@@ -187,16 +186,40 @@ class Model:
         latent : numpy.ndarray
             (N,D) float32, of the images as they are, with or without `d4_average`.
         """
+        logits, latent = self.logits(images, domain, batch_size)
+        return torch.from_numpy(logits).softmax(1).numpy(), latent
+
+    @torch.no_grad()
+    def logits(
+        self,
+        images: np.ndarray,
+        domain: Literal["source", "target"] = "target",
+        batch_size: int = 256,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return class scores before the softmax and latent vectors.
+
+        Parameters
+        ----------
+        images, domain, batch_size
+            As in `predict`.
+
+        Returns
+        -------
+        logits : numpy.ndarray
+            (N,K) float64.
+        latent : numpy.ndarray
+            (N,D) float32.
+        """
         network = self.network_for(domain)
         if self.d4_average:
             network = D4Averaged(network)
-        probabilities = [np.empty((0, len(self.classes)))]
+        scores = [np.empty((0, len(self.classes)))]
         latents = [np.empty((0, self.network.latent_size), dtype=np.float32)]
         for start in range(0, len(images), batch_size):
             latent, logits = network(self.prepare(images[start : start + batch_size], domain))
-            probabilities.append(logits.double().softmax(1).cpu().numpy())
+            scores.append(logits.double().cpu().numpy())
             latents.append(latent.cpu().numpy())
-        return np.concatenate(probabilities), np.concatenate(latents)
+        return np.concatenate(scores), np.concatenate(latents)
 
 
 def save_model(model: Model, path: str | Path) -> None:
