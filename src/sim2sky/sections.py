@@ -12,6 +12,7 @@ from sim2sky.detect.settings import DetectSettings
 from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.explain.settings import ExplainSettings
+from sim2sky.explore.settings import ExploreSettings
 from sim2sky.fraction.settings import FractionSettings
 from sim2sky.measure.settings import MeasureSettings
 from sim2sky.observe.settings import ObserveImagesSettings, ObserveSettings
@@ -154,6 +155,9 @@ class ExperimentConfig(Settings):
         CalibrateSettings(), description="what is remembered of the models' own images"
     )
     embed: EmbedSettings = Field(EmbedSettings(), description="isomap and t-SNE")
+    explore: ExploreSettings = Field(
+        ExploreSettings(), description="the pictures behind the page's latent map"
+    )
 
     @model_validator(mode="after")
     def _trials_have_a_seed_of_their_own(self) -> Self:

@@ -328,6 +328,14 @@ def figure_files(wildcards):
     files += expand("results/domains/{d}/audit.json", d=used)
     files += expand("{stem}.parquet", stem=regrets)
     files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
+    for name, entry in CONFIG.experiments.items():
+        files += expand(
+            f"{MODEL}/explore",
+            experiment=name,
+            method=entry.show,
+            network=entry.networks,
+            seed=entry.seeds[:1],
+        )
     return files
 
 

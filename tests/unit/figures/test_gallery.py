@@ -41,7 +41,7 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in {"td", "th"} and self.rows:
             self.rows[-1].append({"value": attributes.get("data-value"), "text": ""})
-        if tag not in {"img", "meta", "link", "br", "hr"}:
+        if tag not in {"img", "meta", "link", "br", "hr", "input"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
