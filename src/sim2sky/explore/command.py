@@ -39,9 +39,9 @@ def explore(
         points["stamps"] = write_sheets(
             stamp_tiles(datasets, rows, parsed), folder, "stamps", parsed
         )
-        points["gradcam"] = write_sheets(
-            gradcam_tiles(loaded, datasets, rows, parsed), folder, "gradcam", parsed
-        )
+        maps = gradcam_tiles(loaded, datasets, rows, parsed)
+        points["evidence"] = maps[..., 3].any(axis=(1, 2)).astype(int).tolist()
+        points["gradcam"] = write_sheets(maps, folder, "gradcam", parsed)
         (folder / "points.js").write_text(as_script(points))
         size = sum(path.stat().st_size for path in folder.iterdir())
     log.info("explore %s: %d points, %.2f MB", loaded.method, points["n"], size / 1e6)
