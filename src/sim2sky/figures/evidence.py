@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.errors import Sim2SkyError
 from sim2sky.figures.collect import Gallery
 from sim2sky.figures.summary import Estimate, estimate
@@ -40,7 +41,9 @@ class Evidence:
     @property
     def network(self) -> str:
         """The first network, the one that claims are judged by."""
-        return next(iter(self.described.get("networks", [])), "")
+        known = [] if self.table is None else self.table["network"]
+        trained = (name for name in known if name != BASELINE_NETWORK)
+        return next(iter(self.described.get("networks", trained)), BASELINE_NETWORK)
 
     @property
     def methods(self) -> list[str]:
