@@ -241,3 +241,27 @@ def test_twenty_thousand_points_stay_usable(reader, make_page):
     assert reader.facts()["galaxy"] == one["id"][chosen]
     loaded = reader.run("return explorer.inspector.sheets.size")
     assert loaded <= 8  # of 314: the sheets of the images that were looked at
+
+
+def test_of_three_classes_the_last_stands_against_the_rest(reader, page):
+    """A class that the model does not know and a missing label are not counted."""
+    reader.open(page[0])
+    data = {
+        "n": 6,
+        "classes": ["spiral", "elliptical", "merger"],
+        "truths": ["spiral", "elliptical", "merger", "odd"],
+        "domain": [0, 0, 0, 1, 1, 1],
+        "truth": [2, 0, 1, 2, 3, -1],
+        "id": ["a", "b", "c", "a", "d", "e"],
+        "view": [0, 0, 0, 1, 0, 0],
+        "system": [0, 1, 2, 0, 3, 4],
+        "probability": [[0] * 6, [0] * 6, [0.9, 0.6, 0.2, 0.4, 0.9, 0.9]],
+    }
+    counts, twins, curve = reader.run(
+        "const points = new Points(arguments[0]), all = new Uint8Array(6).fill(1);"
+        "return [points.counts(0.5, all), [...points.twin], points.roc(all)]",
+        data,
+    )
+    assert counts == [1, 1, 1, 1, 2]
+    assert twins == [-1] * 6  # another view is another image
+    assert curve["area"] == pytest.approx(roc_auc_score([1, 0, 0, 1], [0.9, 0.6, 0.2, 0.4]))
