@@ -91,9 +91,11 @@ def test_counts_and_rates_follow_the_threshold(reader, page):
         hit, alarm = tp / (tp + fn), fp / (fp + tn)
         at_prior = 0.02 * hit / (0.02 * hit + 0.98 * alarm)
         assert rates == pytest.approx([hit, tp / (tp + fp), at_prior], abs=5e-4)
-        low, high = map(
-            float, reader.find("[data-score=completeness] .interval").text.strip("[]").split(", ")
+        interval = (
+            "return document.querySelector('[data-score=completeness] .interval').textContent"
         )
+        text = reader.until(interval)
+        low, high = map(float, text.strip(" []").split(", "))
         assert low < hit < high
     reader.run(
         "const p = document.getElementById('explore-prior'); p.value = 50;"
