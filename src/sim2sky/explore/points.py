@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PLANES = ("isomap", "tsne")
 DOMAINS = ("source", "target")
 UNLABELLED = -1
+MOST_CERTAIN = 40.0  # log-odds; 1 - p is less than the spacing of float64 from 37 on
 
 
 def model_points(
@@ -41,8 +42,9 @@ def model_points(
         which is the last one; ``n``; and lists of n values: ``domain`` (0 source,
         1 target), ``truth`` (index in ``truths``, -1 unlabelled), ``stage`` (index in
         ``stages``), ``predicted`` (index in ``classes``), ``id``, ``view``, ``system``
-        (numbered from 0), ``probability`` (a list per class) and ``planes`` (by name, x
-        and y between -1 and 1).
+        (numbered from 0), ``probability`` (a list per class), ``log_odds`` of
+        the last class, by which probabilities that round to 1 are still told apart, and
+        ``planes`` (by name, x and y between -1 and 1).
     rows : list of numpy.ndarray
         Indices of the points into the source's and the target's rows; the points of
         the source come first.
@@ -89,9 +91,28 @@ def model_points(
         "view": view[order].tolist(),
         "system": np.unique(system, return_inverse=True)[1].tolist(),
         "probability": np.round(probability, 5).T.tolist(),
+        "log_odds": np.round(log_odds(probability[:, -1]), 5).tolist(),
         "planes": {name: _rounded(plane[order]) for name, plane in planes.items()},
     }
     return points, rows
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Return the logarithm of p / (1 - p).
+
+    Parameters
+    ----------
+    probability : numpy.ndarray
+        (N,) float64.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,), within `MOST_CERTAIN`; the order of the probabilities is kept.
+    """
+    with np.errstate(divide="ignore"):
+        odds = np.log(probability) - np.log1p(-probability)
+    return np.clip(odds, -MOST_CERTAIN, MOST_CERTAIN)
 
 
 def as_script(points: dict[str, object]) -> str:

@@ -288,7 +288,7 @@ CLAIMS = (
         4,
         "Without adaptation the network looks at the periphery in the source and at noise in the "
         "target; adapted, it looks at the centre in both.",
-        "the table attribution of an experiment",
+        "the table attribution.parquet of an experiment",
     ),
     Claim(
         5,
@@ -307,24 +307,24 @@ CLAIMS = (
         7,
         "The smaller the gap between mocks and survey, the better adaptation works: realism of "
         "the mocks comes first.",
-        "the table ladder of an experiment",
+        "the table ladder.parquet of an experiment",
     ),
     Claim(
         8,
         "Adapting to noise also protects against changes of one pixel: the distance to the "
         "decision boundary grows up to 2.3 times.",
-        "the table attack of an experiment",
+        "the table attack.parquet of an experiment",
     ),
     Claim(
         9,
         "t-SNE is not quantitative; isomap keeps geodesic distances and is the better picture.",
-        "the table separation of an experiment",
+        "the table separation.parquet of an experiment",
     ),
     Claim(
         10,
         "The latent distance between simulation and survey tells which realism is missing, and at "
         "which noise level a feature stops being used.",
-        "the table ladder of an experiment",
+        "the table ladder.parquet of an experiment",
     ),
     Claim(
         11,
@@ -336,6 +336,6 @@ CLAIMS = (
     Claim(
         12,
         "Strange objects lie far away or at the edges of the latent space.",
-        "the table reliability of an experiment",
+        "the table reliability.parquet of an experiment",
     ),
 )

@@ -15,6 +15,7 @@ from sim2sky.build.normalisation import Normalisation
 from sim2sky.errors import Sim2SkyError
 from sim2sky.explain.gradcam import gradcam_maps
 from sim2sky.explore.command import explore
+from sim2sky.explore.points import log_odds
 from sim2sky.explore.settings import ExploreSettings
 from sim2sky.explore.sheets import OPACITY, gradcam_tiles, stamp_tiles, write_sheets
 from sim2sky.plot.images import colour_image, display_scale
@@ -121,8 +122,16 @@ def test_points_are_those_of_the_latents_source_first(files, model):
     ]
     stacked = np.concatenate(probability)
     np.testing.assert_allclose(np.array(points["probability"]).T, stacked, atol=1e-5)
+    wanted = np.log(stacked[:, 1] / stacked[:, 0])
+    np.testing.assert_allclose(points["log_odds"], wanted, atol=1e-4)
     assert points["predicted"] == stacked.argmax(axis=1).tolist()
     assert (points["classes"], points["explained"]) == (CLASSES, "merger")
+
+
+def test_log_odds_keep_the_order_of_certain_probabilities():
+    probability = np.array([0, 1e-12, 0.5, 1 - 1e-9, 1 - 1e-12, 1])
+    expected = [-40, np.log(1e-12), 0, np.log(1e9), np.log(1e12), 40]
+    np.testing.assert_allclose(log_odds(probability), expected, rtol=1e-5)
 
 
 def test_planes_keep_their_shape_and_fill_the_square(files):

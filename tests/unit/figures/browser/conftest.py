@@ -32,15 +32,16 @@ CLASSES = ["non-merger", "merger"]
 STAGES = ["isolated", "post", "pre"]
 
 
-def make_points(n, method, seed=0):
-    """Points of n test images, half of them twins in the target, and their pictures."""
-    random = np.random.default_rng(seed)
+def make_points(n, method, shift=0.0):
+    """Points of n test images, half of them twins in the target; shift makes them certain."""
+    random = np.random.default_rng(0)
     half = n // 2
     domain = np.repeat([0, 1], half)
     truth = np.tile(np.arange(half) % 2, 2)
-    score = np.round(np.clip(random.normal(0.3 + 0.4 * truth, 0.25), 0, 1), 5)
+    odds = np.round(random.normal(-1 + 2 * truth, 1.4) + shift, 5)
     if method == "mmd":
-        score = np.round(1 - score, 5)
+        odds = -odds
+    score = np.round(1 / (1 + np.exp(-odds)), 5)
     place = random.uniform(-1, 1, (2, n)).round(4)
     return {
         "method": method,
@@ -60,6 +61,7 @@ def make_points(n, method, seed=0):
         "view": [0] * n,
         "system": np.tile(np.arange(half) // 4, 2).tolist(),
         "evidence": [1] * n,
+        "log_odds": odds.tolist(),
         "probability": [(1 - score).round(5).tolist(), score.tolist()],
         "planes": {"isomap": place.tolist(), "tsne": place[::-1].tolist()},
     }
@@ -82,7 +84,7 @@ def write_points(folder, points):
     (folder / "points.js").write_text(as_script(points))
 
 
-def write_page(root, sizes, table):
+def write_page(root, sizes, table, shift=0.0):
     """A gallery of one experiment with points of some models; returns the page and the points."""
     experiment, points = root / "experiments/noise", {}
     experiment.mkdir(parents=True)
@@ -91,7 +93,7 @@ def write_page(root, sizes, table):
     files = [experiment / "roc.png", experiment / "table.parquet"]
     for method, n in sizes.items():
         folder = experiment / f"models/{method}/deepmerge/0/explore"
-        points[method] = make_points(n, method)
+        points[method] = make_points(n, method, shift)
         write_points(folder, points[method])
         files.append(folder)
     settings = {"captions": str(root), "benchmarks": str(root / "benchmarks")}
@@ -189,14 +191,12 @@ class Reader:
         self.run("document.querySelector('.map .cursor').focus({preventScroll: true})")
         ActionChains(self.driver, duration=0).send_keys(*keys).perform()
 
-    def set_threshold(self, value):
+    def set_threshold(self, probability):
         self.run(
-            "const s = document.getElementById('explore-threshold'); s.value = arguments[0];"
-            "s.dispatchEvent(new Event('input'))",
-            value,
+            "const n = document.getElementById('explore-threshold-number');"
+            "n.value = arguments[0]; n.dispatchEvent(new Event('change')); explorer.refresh()",
+            probability,
         )
-        self.until("return explorer.slider.value === String(explorer.threshold)")
-        self.run("explorer.refresh()")
 
     def counts(self):
         return [
@@ -229,4 +229,4 @@ def reader(browser):
 @pytest.fixture
 def make_page(tmp_path, make_result_table):
     """A function that writes a page of one model with as many points as wanted."""
-    return lambda n: write_page(tmp_path, {"source_only": n}, make_result_table)
+    return lambda n, shift=0.0: write_page(tmp_path, {"source_only": n}, make_result_table, shift)

@@ -14,9 +14,13 @@ STAGES = ["isolated", "post", "pre"]
 SHOWN = "return document.querySelector('canvas[data-picture={}]').dataset.shown === '{}'"
 
 
+def odds(probability):
+    return np.log(probability / (1 - probability))
+
+
 def expected_counts(points, threshold, member=None):
-    """TP, FN, FP, TN."""
-    score, truth = np.array(points["probability"][1]), np.array(points["truth"])
+    """TP, FN, FP, TN at a threshold in log-odds."""
+    score, truth = np.array(points["log_odds"]), np.array(points["truth"])
     member = np.ones(len(truth), dtype=bool) if member is None else member
     called = score >= threshold
     return [
@@ -82,7 +86,7 @@ def test_counts_and_rates_follow_the_threshold(reader, page):
     one = points["source_only"]
     for threshold in (0.5, 0.2, 0.803):
         reader.set_threshold(threshold)
-        tp, fn, fp, tn = expected_counts(one, threshold)
+        tp, fn, fp, tn = expected_counts(one, odds(threshold))
         assert reader.counts() == [tp, fn, fp, tn]
         rates = [
             float(reader.find(f"[data-score={name}]").text.split()[0])
@@ -119,9 +123,11 @@ def test_curve_has_the_area_of_the_points_and_moves_the_threshold(reader, page):
     ActionChains(reader.driver, duration=0).move_to_element_with_offset(
         reader.find("#explore-roc"), 40, -60
     ).click().perform()
-    reader.until("return explorer.threshold !== 0.5")
+    threshold = 1 / (
+        1 + np.exp(-reader.until("return explorer.threshold !== 0 && explorer.threshold"))
+    )
     reader.run("explorer.refresh()")
-    assert reader.counts() == expected_counts(one, reader.run("return explorer.threshold"))
+    assert reader.counts() == expected_counts(one, threshold)
     assert reader.counts() != before
 
 
@@ -132,15 +138,15 @@ def test_filters_by_domain_class_stage_and_outcome(reader, page):
     domain, stage = np.array(one["domain"]), np.array(one["stage"])
     reader.find("#explore-filters input[value='domain:source']").click()
     assert reader.shown() == 200
-    assert reader.counts() == expected_counts(one, 0.5, domain == 1)
+    assert reader.counts() == expected_counts(one, 0.0, domain == 1)
     reader.find("#explore-filters input[value='stage:pre']").click()
     member = (domain == 1) & (stage != STAGES.index("pre"))
     assert reader.shown() == member.sum()
-    assert reader.counts() == expected_counts(one, 0.5, member)
+    assert reader.counts() == expected_counts(one, 0.0, member)
     missed = reader.counts()[1]
     reader.find(".outcomes [data-outcome=FN]").click()
     assert reader.shown() == member.sum() - missed
-    assert reader.counts() == expected_counts(one, 0.5, member)  # hidden, still counted
+    assert reader.counts() == expected_counts(one, 0.0, member)  # hidden, still counted
     reader.find("#explore-filters input[value='truth:merger']").click()
     assert reader.counts()[:2] == [0, 0]
     assert "needs both classes" in reader.find("#explore-roc").get_attribute("textContent")
@@ -236,7 +242,7 @@ def test_twenty_thousand_points_stay_usable(reader, make_page):
     reader.open(path)
     assert reader.shown() == 20_000
     reader.set_threshold(0.4)
-    assert reader.counts() == expected_counts(one, 0.4)
+    assert reader.counts() == expected_counts(one, odds(0.4))
     reader.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     chosen = reader.run("return explorer.map.chosen")
     reader.until(SHOWN.format("stamp", chosen))
@@ -257,13 +263,34 @@ def test_of_three_classes_the_last_stands_against_the_rest(reader, page):
         "id": ["a", "b", "c", "a", "d", "e"],
         "view": [0, 0, 0, 1, 0, 0],
         "system": [0, 1, 2, 0, 3, 4],
-        "probability": [[0] * 6, [0] * 6, [0.9, 0.6, 0.2, 0.4, 0.9, 0.9]],
+        "log_odds": [2.0, 0.4, -1.4, -0.4, 2.0, 2.0],
     }
     counts, twins, curve = reader.run(
         "const points = new Points(arguments[0]), all = new Uint8Array(6).fill(1);"
-        "return [points.counts(0.5, all), [...points.twin], points.roc(all)]",
+        "return [points.counts(0, all), [...points.twin], points.roc(all)]",
         data,
     )
     assert counts == [1, 1, 1, 1, 2]
     assert twins == [-1] * 6  # another view is another image
-    assert curve["area"] == pytest.approx(roc_auc_score([1, 0, 0, 1], [0.9, 0.6, 0.2, 0.4]))
+    assert curve["area"] == pytest.approx(roc_auc_score([1, 0, 0, 1], [2.0, 0.4, -1.4, -0.4]))
+
+
+def test_certain_networks_are_told_apart_and_the_slider_reaches_them(reader, make_page):
+    path, points = make_page(40, shift=30.0)
+    one = points["source_only"]
+    reader.open(path)
+    assert reader.counts() == [20, 0, 20, 0]
+    assert set(one["probability"][1]) == {1.0}
+    text = reader.run("return document.getElementById('explore-roc').getAttribute('aria-label')")
+    area = roc_auc_score(one["truth"][20:], one["log_odds"][20:])
+    assert f"target: area {area:.3f}" in text
+    slider = reader.find("#explore-threshold")
+    assert float(slider.get_attribute("max")) > 30
+    reader.run(
+        "const s = arguments[0]; s.value = 30; s.dispatchEvent(new Event('input'));"
+        "explorer.refresh()",
+        slider,
+    )
+    called = np.array(one["log_odds"]) >= 30
+    assert sum(reader.counts()[::2]) == called.sum()
+    assert 0 < called.sum() < 40
