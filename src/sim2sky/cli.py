@@ -19,6 +19,7 @@ from sim2sky.embed import command as embed
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import command as evaluate
 from sim2sky.explain import command as explain
+from sim2sky.explore import command as explore
 from sim2sky.figures import command as figures
 from sim2sky.fraction import command as fraction
 from sim2sky.inspect import command as inspect
@@ -75,6 +76,7 @@ for command in (
     ladder.observe_ladder,
     ladder.ladder,
     ladder.join_ladder,
+    explore.explore,
     calibrate.calibrate,
     predict.predict,
     fraction.fraction,

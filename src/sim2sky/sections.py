@@ -13,6 +13,7 @@ from sim2sky.detect.settings import DetectSettings
 from sim2sky.embed.settings import EmbedSettings
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.explain.settings import ExplainSettings
+from sim2sky.explore.settings import ExploreSettings
 from sim2sky.fraction.settings import FractionSettings
 from sim2sky.ladder.settings import LadderSettings
 from sim2sky.measure.settings import MeasureSettings
@@ -169,6 +170,8 @@ class ExperimentConfig(Settings):
     reliability: ReliabilitySettings | None = Field(
         ReliabilitySettings(),
         description="calibration, prediction sets and outliers; null: do not judge them",
+    explore: ExploreSettings = Field(
+        ExploreSettings(), description="the pictures behind the page's latent map"
     )
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ def test_dry_run_of_the_quickstart_plans_every_stage(project):
         "observe_stamps", "build_dataset", "audit_experiment", "train_model",
         "evaluate_model", "aggregate_scores", "explain_model", "embed_latents",
         "calibrate_model", "search_outliers", "judge_reliability",
+        "evaluate_model", "aggregate_scores", "explain_model", "embed_latents", "explore_model",
         "plot_roc", "plot_mosaic", "figures",
     ):  # fmt: skip
         assert rule in rules

@@ -44,6 +44,14 @@ def test_gallery_holds_every_figure(finished):
         assert f"noise_{kind}.png" in page
 
 
+def test_page_has_the_points_of_the_shown_models_and_their_pictures_once(finished):
+    folder = finished.folder / "results/figures/explore"
+    scripts = {f"noise_{method}_deepmerge_0.js" for method in ("source_only", "mmd")}
+    assert {path.name for path in folder.glob("*.js")} == scripts
+    assert len([*folder.glob("stamps_*.webp")]) == 1
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 500_000
+
+
 def test_both_domains_hold_the_same_galaxies_in_the_same_split(finished):
     with (
         h5py.File(finished.folder / "results/domains/pristine/dataset.h5") as pristine,

@@ -433,6 +433,14 @@ def figure_files(wildcards):
     files += expand(
         "{stem}.{suffix}", stem=reliability + outliers, suffix=["parquet", "csv"]
     )
+    for name, entry in CONFIG.experiments.items():
+        files += expand(
+            f"{MODEL}/explore",
+            experiment=name,
+            method=entry.show,
+            network=entry.networks,
+            seed=entry.seeds[:1],
+        )
     return files
 
 

@@ -1,5 +1,6 @@
 """Which figure or table a file is, told by its path, and its name in the gallery."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ KINDS = {  # in the order of the page
     "mosaic": "Example stamps",
     "simulation": "Checks of the simulation",
 }
+
+
+MODEL_FOLDER = r"experiments/([^/]+)/models/([^/]+)/([^/]+)/(\d+)/explore$"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,32 @@ class Picture:
         return KINDS.get(self.kind, self.kind.replace("_", " ").capitalize())
 
 
+@dataclass(frozen=True)
+class LatentMap:
+    """What the page's latent map needs of one model.
+
+    Parameters
+    ----------
+    experiment, method, network : str
+        As in the configuration.
+    seed : int
+        The training seed.
+    folder : Path
+        Written by `sim2sky explore`.
+    """
+
+    experiment: str
+    method: str
+    network: str
+    seed: int
+    folder: Path
+
+    @property
+    def script(self) -> str:
+        """Name of its points in the gallery."""
+        return f"{self.experiment}_{self.method}_{self.network}_{self.seed}.js"
+
+
 @dataclass
 class Section:
     """What belongs to one experiment, domain or simulation.
@@ -66,11 +96,14 @@ class Section:
         In the order of `KINDS`.
     tables : dict
         Name in the gallery to path, of everything that is not a picture.
+    maps : list of LatentMap
+        Of an experiment's models that are looked into.
     """
 
     name: str
     pictures: list[Picture] = field(default_factory=list)
     tables: dict[str, Path] = field(default_factory=dict)
+    maps: list[LatentMap] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -110,7 +143,8 @@ def collect_files(files: Sequence[Path]) -> Gallery:
     files : sequence of Path
         ``.../experiments/<experiment>/<kind>.png``,
         ``.../domains/<domain>/<kind>.png``, ``.../simulations/<simulation>.png``,
-        their PDF and any table or JSON file beside them.
+        their PDF, any table or JSON file beside them, and folders
+        ``.../experiments/<experiment>/models/<method>/<network>/<seed>/explore``.
 
     Returns
     -------
@@ -126,6 +160,10 @@ def collect_files(files: Sequence[Path]) -> Gallery:
     gallery = Gallery({}, {}, {})
     pdfs = [path for path in files if path.suffix == ".pdf"]
     for path in files:
+        if (path / "points.js").is_file():
+            latent_map = _latent_map(path)
+            _section(gallery.experiments, latent_map.experiment).maps.append(latent_map)
+            continue
         if not path.is_file():
             raise Sim2SkyError("file not found", where=path)
         section, kind, name = _place(gallery, path)
@@ -160,6 +198,21 @@ def _place(gallery: Gallery, path: Path) -> tuple[Section, str, str]:
         where=path,
         expected="experiments/<name>/<kind>, domains/<name>/<kind> or simulations/<name>",
     )
+
+
+def _latent_map(path: Path) -> LatentMap:
+    """Return what a folder of `sim2sky explore` belongs to."""
+    model = re.search(
+        r"experiments/([^/]+)/models/([^/]+)/([^/]+)/(\d+)/explore$", path.as_posix()
+    )
+    if model is None:
+        raise Sim2SkyError(
+            "cannot tell from the path what these points are of",
+            where=path,
+            expected="experiments/<name>/models/<method>/<network>/<seed>/explore",
+        )
+    experiment, method, network, seed = model.groups()
+    return LatentMap(experiment, method, network, int(seed), path)
 
 
 def _section(sections: dict[str, Section], name: str) -> Section:

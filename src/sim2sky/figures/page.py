@@ -17,8 +17,11 @@ from PIL import Image
 
 from sim2sky import __version__
 from sim2sky.errors import Sim2SkyError
+from sim2sky.figures.claims import answers
 from sim2sky.figures.collect import Gallery, Picture, Section
 from sim2sky.figures.costs import duration_text, rule_costs
+from sim2sky.figures.evidence import read_study
+from sim2sky.figures.explorer import class_colours, copy_maps, explorer_content
 from sim2sky.figures.settings import FiguresSettings
 from sim2sky.figures.summary import Estimate, estimate, headline, sentences
 from sim2sky.files import atomic_path, read_json
@@ -100,6 +103,9 @@ def write_gallery(
     described = configuration.get("experiments", {})
     page = environment.get_template("index.html.j2").render(
         title=settings.title,
+        claims=answers(read_study(gallery, configuration)),
+        models=explorer_content(gallery, configuration),
+        class_colours=class_colours(),
         experiments=[
             _experiment_content(section, settings.captions, described.get(name, {}))
             for name, section in gallery.experiments.items()
@@ -126,6 +132,7 @@ def write_gallery(
                     shutil.copyfile(path, folder / f"{picture.name}{path.suffix}")
             for name, path in section.tables.items():
                 shutil.copyfile(path, folder / name)
+        copy_maps(gallery, folder)
         (folder / "index.html").write_text(page)
 
 

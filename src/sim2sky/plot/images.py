@@ -72,6 +72,33 @@ def colour_image(
     return np.clip(colours / np.maximum(colours.max(axis=-1, keepdims=True), 1), 0, 1)
 
 
+def display_scale(images: np.ndarray, softening: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the scale and the peak with which `colour_image` shows images side by side.
+
+    The bands are balanced so that the galaxies are grey in the mean: what is
+    redder or bluer than the others then shows it.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        (N,C,H,W), those that are shown.
+    softening : numpy.ndarray
+        (C,) of their domain's normalisation.
+
+    Returns
+    -------
+    scale : numpy.ndarray
+        (C,) value where the stretch turns from linear to logarithmic.
+    peak : float
+        What becomes white, in units of the scale.
+    """
+    light = images.sum(axis=(0, 2, 3), dtype=np.float64)
+    balance = light / light.mean() if (light > 0).all() else np.ones(len(light))
+    scale = softening.mean() * balance
+    peaks = (images / scale[:, None, None]).mean(axis=1).max(axis=(1, 2))
+    return scale, float(max(np.median(peaks), 1))
+
+
 def scale_bar_arcsec(width_arcsec: float) -> float:
     """Return a round length of a quarter to a half of the width of an image.
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from sim2sky.build.dataset import Dataset, read_dataset
 from sim2sky.files import open_hdf5
-from sim2sky.plot.images import OUTLINE, colour_image, scale_bar_arcsec
+from sim2sky.plot.images import OUTLINE, colour_image, display_scale, scale_bar_arcsec
 from sim2sky.plot.settings import PlotSettings
 from sim2sky.plot.style import COLUMN_WIDTH_IN, PAGE_WIDTH_IN, hide_ticks, new_figure, panel_grid
 from sim2sky.seeding import generator
@@ -43,7 +43,7 @@ def mosaic_figure(path: str | Path, settings: PlotSettings) -> Figure:
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, hspace=0.01, wspace=0.01)
     panels = panel_grid(figure, len(labels), columns)
     shown = dataset.images[np.concatenate(list(chosen.values()))]
-    scale, peak = _scale_and_peak(shown, dataset.normalisation.softening)
+    scale, peak = display_scale(shown, dataset.normalisation.softening)
     for label, row in zip(labels, panels, strict=True):
         for axes in row[len(chosen[label]) :]:
             axes.set_visible(False)
@@ -93,19 +93,6 @@ def _title(dataset: Dataset, file: h5py.File) -> str:
     if np.isfinite(dataset.pixel_scale_arcsec):
         parts.append(f"{dataset.pixel_scale_arcsec:.3g} arcsec per pixel")
     return "  |  ".join(parts)
-
-
-def _scale_and_peak(images: np.ndarray, softening: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the scale of each band and the level of white, from the shown images.
-
-    The bands are balanced so that the galaxies are grey in the mean: what is
-    redder or bluer than the others then shows it.
-    """
-    light = images.sum(axis=(0, 2, 3), dtype=np.float64)
-    balance = light / light.mean() if (light > 0).all() else np.ones(len(light))
-    scale = softening.mean() * balance
-    peaks = (images / scale[:, None, None]).mean(axis=1).max(axis=(1, 2))
-    return scale, float(max(np.median(peaks), 1))
 
 
 def _draw_stamp(axes: Axes, picture: np.ndarray, dataset: Dataset, index: int) -> None:

@@ -41,7 +41,7 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in {"td", "th"} and self.rows:
             self.rows[-1].append({"value": attributes.get("data-value"), "text": ""})
-        if tag not in {"img", "meta", "link", "br", "hr"}:
+        if tag not in {"img", "meta", "link", "br", "hr", "input"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -288,3 +288,61 @@ def test_regrets_are_shown_and_not_taken_for_the_result_table(make, results):
     assert "Choosing settings without target labels" in page.text
     assert (results.output / "noise_regret.parquet").exists()
     assert "0.830" in page.text  # the balanced accuracy of mmd on the target
+
+
+@pytest.fixture
+def map_folder(results):
+    """A folder of points with a sheet, of a method."""
+
+    def write(method, sheet=b"stamps"):
+        folder = results.root / f"experiments/noise/models/{method}/deepmerge/0/explore"
+        folder.mkdir(parents=True)
+        (folder / "points.js").write_text(f"sim2skyPoints('{method}');")
+        (folder / "stamps_1.webp").write_bytes(sheet)
+        (folder / f"gradcam_{method}.webp").write_bytes(b"map")
+        return folder
+
+    return write
+
+
+def test_latent_maps_are_offered_and_share_their_stamps(make, results, map_folder):
+    folders = [map_folder("mmd"), map_folder("source_only")]
+    configuration = {"experiments": {"noise": {"evaluate": {"survey_positive_fraction": 0.05}}}}
+    page = make(files=[*results.files, *folders], configuration=configuration)
+    text = (results.output / "index.html").read_text()
+    models = json.loads(re.search(r'id="explore-models">(.*?)</script>', text, re.DOTALL)[1])
+    assert [model["label"] for model in models] == ["source only", "MMD"]
+    assert [model["prior"] for model in models] == [0.05, 0.05]
+    names = {path.name for path in (results.output / "explore").iterdir()}
+    scripts = {f"noise_{method}_deepmerge_0.js" for method in ("source_only", "mmd")}
+    assert names == scripts | {"stamps_1.webp", "gradcam_mmd.webp", "gradcam_source_only.webp"}
+    for model in models:
+        assert (results.output / model["script"]).is_file()
+    assert "#explore" in page.all("a", "href")
+
+
+def test_without_latent_maps_there_is_no_explorer(make, results):
+    page = make()
+    assert "#explore" not in page.all("a", "href")
+    assert "class LatentMap" not in (results.output / "index.html").read_text()
+    assert not (results.output / "explore").exists()
+
+
+def test_points_elsewhere_are_an_error(make, results, map_folder, tmp_path):
+    folder = map_folder("mmd").rename(tmp_path / "explore")
+    with pytest.raises(Sim2SkyError, match="what these points are of.*models/<method>"):
+        make(files=[*results.files, folder])
+
+
+def test_claims_are_answered_on_the_page(make):
+    domains = {
+        "hst_pristine": {"sample": "s", "observe": {"noise": False}},
+        "hst_noisy": {"sample": "s", "observe": {"noise": True}},
+    }
+    text = " ".join(make().text.split())
+    assert "What we find" in text
+    assert "Not measured in this run (12)" in text  # domains are not configured
+    page = make(configuration=CONFIGURATION | {"domains": domains})
+    text = " ".join(page.text.split())
+    assert "agrees The balanced accuracy is 0.940 [0.910, 0.970] without noise" in text
+    assert "Not measured in this run (11)" in text
