@@ -167,9 +167,11 @@ class ExperimentConfig(Settings):
         None,
         description="attack the models of 'show' by one pixel, cosmic rays, dead pixels, "
         "compression, a wrong PSF, sky and noise; null: do not",
+    )
     reliability: ReliabilitySettings | None = Field(
         ReliabilitySettings(),
         description="calibration, prediction sets and outliers; null: do not judge them",
+    )
     explore: ExploreSettings = Field(
         ExploreSettings(), description="the pictures behind the page's latent map"
     )

@@ -121,16 +121,6 @@ def survey_images(wildcards):
     }
 
 
-def survey_frames(wildcards):
-    """Return the user's folder of frames of a domain."""
-    path = CONFIG.domains[wildcards.domain].frames.path
-    if not path.is_dir():
-        raise WorkflowError(
-            f"domains.{wildcards.domain}.frames.path: no such folder; got {path}"
-        )
-    return str(path)
-
-
 def domain_sky(wildcards):
     """Return the patches of sky that a domain's mocks are laid on, if they are."""
     sky_of = CONFIG.domains[wildcards.domain].sky_of
@@ -142,16 +132,6 @@ def survey_psf_files(wildcards):
     path = survey_file(CONFIG.domains[wildcards.domain].survey)
     bands = read_settings(SurveySettings, path).bands.values()
     return [str(band.psf.path) for band in bands if band.psf.path is not None]
-
-
-def published_files(wildcards):
-    """Return the user's folder of a published dataset."""
-    path = CONFIG.domains[wildcards.domain].published.path
-    if not path.exists():
-        raise WorkflowError(
-            f"domains.{wildcards.domain}.published.path: no such folder; got {path}"
-        )
-    return str(path)
 
 
 def sample_simulation(wildcards):
@@ -211,34 +191,6 @@ def chosen_settings(wildcards):
     return f"{Path(TRIAL).parent}/choice.json".format(**wildcards)
 
 
-def trial_initial_model(wildcards):
-    """Return the model that a trial starts from, if its method starts from one.
-
-    The same for all trials of the method: that of the experiment's first seed.
-    """
-    origin = CONFIG.methods[wildcards.method].init_from
-    if origin is None:
-        return []
-    return f"{MODEL}/model.pt".format(
-        experiment=origin.experiment,
-        method=origin.method,
-        network=wildcards.network,
-        seed=CONFIG.experiments[wildcards.experiment].seeds[0],
-    )
-
-
-def trial_files(wildcards, name, methods=None, networks=None):
-    """Return one file of every trial of an experiment, or of some of its methods."""
-    entry = CONFIG.experiments[wildcards.experiment]
-    return expand(
-        f"{TRIAL}/{name}",
-        experiment=wildcards.experiment,
-        method=entry.methods if methods is None else methods,
-        network=entry.networks if networks is None else networks,
-        trial=range(entry.tune.trials),
-    )
-
-
 def model_files(name, methods=None, seeds=None):
     """Return an input function for one file of every model of an experiment."""
 
@@ -277,33 +229,11 @@ def shapes_of(side):
     return path
 
 
-def realism_settings(experiment):
-    """Return how an experiment's mocks are compared; a comparison asked for by name needs none."""
-    return CONFIG.experiments[experiment].realism or RealismSettings()
-
-
-def realism_reference(wildcards):
-    """Return the user's table of shapes that stands beside both domains, if there is one."""
-    path = realism_settings(wildcards.experiment).reference
-    if path is None:
-        return []
-    if not path.exists():
-        raise WorkflowError(
-            f"experiments.{wildcards.experiment}.realism.reference: no such file; got {path}"
-        )
-    return str(path)
-
-
 def experiment_shapes(wildcards):
     """Return the shapes of both domains, if the experiment has baselines that need them."""
     if not CONFIG.experiments[wildcards.experiment].baselines:
         return []
     return [shapes_of(side)(wildcards) for side in ("source", "target")]
-
-
-def attack_settings(experiment):
-    """Return how an experiment's models are attacked; what is asked for by name needs no section."""
-    return CONFIG.experiments[experiment].attack or AttackSettings()
 
 
 def shown_files(name):
@@ -329,45 +259,6 @@ def shown_latents(wildcards):
     return before + shown_files("latents.h5")(wildcards)
 
 
-def ladder_maps(wildcards):
-    """Return the noise-free maps behind the source of an experiment with a ladder."""
-    source = CONFIG.experiments[wildcards.experiment].source
-    return numbered(
-        f"results/samples/{CONFIG.sample_of(source)}/maps/{{i}}.h5",
-        CONFIG.n_shards(source),
-    )
-
-
-def ladder_surveys(wildcards):
-    """Return the YAML files of all surveys of a ladder, and the PSFs that they name."""
-    rungs = CONFIG.ladder_plan(wildcards.experiment).rungs
-    surveys = sorted({str(rung.survey) for rung in rungs})
-    bands = [
-        b
-        for path in surveys
-        for b in read_settings(SurveySettings, path).bands.values()
-    ]
-    return surveys + [str(b.psf.path) for b in bands if b.psf.path is not None]
-
-
-def ladder_sky(wildcards):
-    """Return the patches of sky for the rungs that are laid on them, if there are some."""
-    if not any(rung.sky for rung in CONFIG.ladder_plan(wildcards.experiment).rungs):
-        return []
-    source = CONFIG.stamps_domain(CONFIG.experiments[wildcards.experiment].source)
-    return [f"results/domains/{CONFIG.domains[source].sky_of}/sky/000.h5"]
-
-
-def ladder_models(name):
-    """Return an input function for one file of each model that climbs the ladder."""
-    return model_files(
-        name,
-        methods=lambda e: e.show,
-        seeds=lambda e: e.seeds if e.ladder.all_seeds else e.seeds[:1],
-    )
-
-
-FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "attribution", "latent"]
 def outlier_files(name):
     """Return an input function for a file of the models whose outliers are searched for."""
 
@@ -380,68 +271,6 @@ def outlier_files(name):
         )(wildcards)
 
     return paths
-
-
-def reliability_settings(experiment):
-    """Return how reliability is judged; if it is asked for by name, with the defaults."""
-    return CONFIG.experiments[experiment].reliability or ReliabilitySettings()
-
-
-FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "latent"]
-
-
-def figure_files(wildcards):
-    """Return every figure and table of the configuration's experiments."""
-    used = CONFIG.used_domains
-    stems = expand("results/experiments/{e}/{f}", e=CONFIG.experiments, f=FIGURES)
-    regrets = expand("results/experiments/{e}/regret", e=CONFIG.regret_experiments)
-    stems += regrets
-    realism = expand("results/experiments/{e}/realism", e=CONFIG.realism_experiments)
-    stems += realism
-    attacks = expand("results/experiments/{e}/attack", e=CONFIG.attacked_experiments)
-    stems += attacks
-    stems += expand(
-        "results/experiments/{e}/church_window", e=CONFIG.church_experiments
-    )
-    ladders = expand("results/experiments/{e}/ladder", e=CONFIG.ladder_experiments)
-    stems += ladders
-    stems += expand("results/experiments/{e}/exposure", e=CONFIG.exposure_experiments)
-    reliability = expand(
-        "results/experiments/{e}/reliability", e=CONFIG.reliability_experiments
-    )
-    outliers = expand("results/experiments/{e}/outliers", e=CONFIG.outlier_experiments)
-    stems += reliability + outliers
-    stems += expand("results/domains/{d}/mosaic", d=used)
-    stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
-    files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
-    files += expand(
-        "results/experiments/{e}/{table}",
-        e=CONFIG.experiments,
-        table=["table.parquet", "table.csv", "audit.json"],
-    )
-    files += expand(
-        "results/experiments/{e}/{table}.{suffix}",
-        e=CONFIG.experiments,
-        table=["attribution", "separation"],
-        suffix=["parquet", "csv"],
-    )
-    files += expand("results/domains/{d}/audit.json", d=used)
-    files += expand("{stem}.parquet", stem=regrets)
-    files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
-    files += expand("{stem}.{suffix}", stem=attacks, suffix=["parquet", "csv"])
-    files += expand("{stem}.{suffix}", stem=ladders, suffix=["parquet", "csv"])
-    files += expand(
-        "{stem}.{suffix}", stem=reliability + outliers, suffix=["parquet", "csv"]
-    )
-    for name, entry in CONFIG.experiments.items():
-        files += expand(
-            f"{MODEL}/explore",
-            experiment=name,
-            method=entry.show,
-            network=entry.networks,
-            seed=entry.seeds[:1],
-        )
-    return files
 
 
 def catalogue_models(name):

@@ -296,32 +296,61 @@ rule plot_latent:
         " 2> {log:q}"
 
 
-rule plot_regret:
+rule plot_ladder:
     input:
-        regret="results/experiments/{experiment}/regret.parquet",
+        table="results/experiments/{experiment}/ladder.parquet",
         code=stage_code("plot"),
     output:
         png=report(
-            "results/experiments/{experiment}/regret.png",
-            caption="../report/regret.rst",
+            "results/experiments/{experiment}/ladder.png",
+            caption="../report/ladder.rst",
             category="{experiment}",
         ),
-        pdf="results/experiments/{experiment}/regret.pdf",
+        pdf="results/experiments/{experiment}/ladder.pdf",
     log:
-        "results/logs/plot_regret/{experiment}.log",
+        "results/logs/plot_ladder/{experiment}.log",
     benchmark:
-        "results/benchmarks/plot_regret/{experiment}.tsv"
+        "results/benchmarks/plot_ladder/{experiment}.tsv"
     conda:
         "../../envs/sim2sky.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     message:
-        "Plotting what a choice without target labels costs in {wildcards.experiment}"
+        "Plotting the ladder of realisms of {wildcards.experiment}"
     shell:
-        "sim2sky plot-regret"
+        "sim2sky plot-ladder"
         " --output {output.png:q}"
-        " --regret {input.regret:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"
+
+
+rule plot_exposure:
+    input:
+        table="results/experiments/{experiment}/ladder.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/exposure.png",
+            caption="../report/exposure.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/exposure.pdf",
+    log:
+        "results/logs/plot_exposure/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_exposure/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting what exposure time buys in {wildcards.experiment}"
+    shell:
+        "sim2sky plot-exposure"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
         " 2> {log:q}"
 
 
@@ -340,23 +369,49 @@ rule plot_attack:
         "results/logs/plot_attack/{experiment}.log",
     benchmark:
         "results/benchmarks/plot_attack/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the attacks on the models of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-attack"
+        " --output {output.png:q}"
+        " --table {input.table:q}"
+        " 2> {log:q}"
 
 
-rule plot_ladder:
+rule plot_church_window:
     input:
-        table="results/experiments/{experiment}/ladder.parquet",
+        windows=shown_files("church.h5"),
         code=stage_code("plot"),
     output:
         png=report(
-            "results/experiments/{experiment}/ladder.png",
-            caption="../report/ladder.rst",
+            "results/experiments/{experiment}/church_window.png",
+            caption="../report/church_window.rst",
             category="{experiment}",
         ),
-        pdf="results/experiments/{experiment}/ladder.pdf",
+        pdf="results/experiments/{experiment}/church_window.pdf",
     log:
-        "results/logs/plot_ladder/{experiment}.log",
+        "results/logs/plot_church_window/{experiment}.log",
     benchmark:
-        "results/benchmarks/plot_ladder/{experiment}.tsv"
+        "results/benchmarks/plot_church_window/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting the church windows of {wildcards.experiment}"
+    shell:
+        "sim2sky plot-church-window"
+        " --output {output.png:q}"
+        " {input.windows:q}"
+        " 2> {log:q}"
+
+
 rule plot_reliability:
     input:
         table="results/experiments/{experiment}/reliability.parquet",
@@ -379,46 +434,6 @@ rule plot_reliability:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     message:
-        "Plotting the attacks on the models of {wildcards.experiment}"
-    shell:
-        "sim2sky plot-ladder"
-        " --output {output.png:q}"
-        " --table {input.table:q}"
-        " 2> {log:q}"
-
-
-rule plot_church_window:
-    input:
-        windows=shown_files("church.h5"),
-        code=stage_code("plot"),
-    output:
-        png=report(
-            "results/experiments/{experiment}/church_window.png",
-            caption="../report/church_window.rst",
-            category="{experiment}",
-        ),
-        pdf="results/experiments/{experiment}/church_window.pdf",
-    log:
-        "results/logs/plot_church_window/{experiment}.log",
-    benchmark:
-        "results/benchmarks/plot_church_window/{experiment}.tsv"
-
-
-rule plot_exposure:
-    input:
-        table="results/experiments/{experiment}/ladder.parquet",
-        code=stage_code("plot"),
-    output:
-        png=report(
-            "results/experiments/{experiment}/exposure.png",
-            caption="../report/exposure.rst",
-            category="{experiment}",
-        ),
-        pdf="results/experiments/{experiment}/exposure.pdf",
-    log:
-        "results/logs/plot_exposure/{experiment}.log",
-    benchmark:
-        "results/benchmarks/plot_exposure/{experiment}.tsv"
         "Plotting the calibration of {wildcards.experiment}"
     shell:
         "sim2sky plot-reliability"
@@ -450,15 +465,39 @@ rule plot_outliers:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     message:
-        "Plotting the church windows of {wildcards.experiment}"
-    shell:
-        "sim2sky plot-exposure"
-        " --output {output.png:q}"
-        " --table {input.table:q}"
         "Plotting what is strange in the target of {wildcards.experiment}"
     shell:
         "sim2sky plot-outliers"
         " --output {output.png:q}"
         " --table {input.table:q}"
         " {input.outliers:q}"
+        " 2> {log:q}"
+
+
+rule plot_regret:
+    input:
+        regret="results/experiments/{experiment}/regret.parquet",
+        code=stage_code("plot"),
+    output:
+        png=report(
+            "results/experiments/{experiment}/regret.png",
+            caption="../report/regret.rst",
+            category="{experiment}",
+        ),
+        pdf="results/experiments/{experiment}/regret.pdf",
+    log:
+        "results/logs/plot_regret/{experiment}.log",
+    benchmark:
+        "results/benchmarks/plot_regret/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    message:
+        "Plotting what a choice without target labels costs in {wildcards.experiment}"
+    shell:
+        "sim2sky plot-regret"
+        " --output {output.png:q}"
+        " --regret {input.regret:q}"
         " 2> {log:q}"

@@ -181,10 +181,6 @@ def plot_attack(
 def plot_church_window(
     windows: Annotated[
         list[Path], typer.Argument(help="models/<method>/<network>/<seed>/church.h5 files")
-def plot_reliability(
-    table: Annotated[Path, typer.Option(help="reliability.parquet of an experiment")],
-    curves: Annotated[
-        Path, typer.Option(help="reliability_curves.parquet of the same experiment")
     ],
     output: Output,
     settings: SettingsText = "{}",
@@ -226,6 +222,16 @@ def plot_exposure(
     parsed = read_settings(PlotSettings, settings)
     rows = read_ladder(table, "exposure")
     _write(lambda: exposure_figure(rows), output, parsed)
+
+
+def plot_reliability(
+    table: Annotated[Path, typer.Option(help="reliability.parquet of an experiment")],
+    curves: Annotated[
+        Path, typer.Option(help="reliability_curves.parquet of the same experiment")
+    ],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
     """Plot reliability diagrams, calibration errors and prediction sets of both domains."""
     from sim2sky.plot.reliability import read_reliability, reliability_figure
 
