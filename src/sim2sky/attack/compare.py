@@ -135,6 +135,9 @@ def compare(attacks: pd.DataFrame, settings: AttackSettings) -> pd.DataFrame:
     ``boundary_distance_ratio``, ``latent_distance_moved_ratio``
         The model's distance over that of `reference`, geometric mean over images that
         both classify correctly and, for the second, on which the attack succeeds for both.
+    ``latent_distance_moved_ratio_unpaired``
+        The same for all images on which the attack succeeds for the one or the other: the
+        ratio of the two ``latent_distance_moved``, of more images but not the same ones.
 
     Parameters
     ----------
@@ -213,6 +216,8 @@ def _alone(attack: str, images: Images, untouched: Images, classes: list[str]) -
 
 def _paired(attack: str, own: Images, other: Images, classes: list[str]) -> Iterator[Found]:
     """Yield what sets a model against another on the images of both."""
+    if attack != NONE:
+        yield "latent_distance_moved_ratio_unpaired", ALL, REFERENCE, *_unpaired(own, other)
     _, *rows = np.intersect1d(own.image, other.image, return_indices=True)
     own, other = own[rows[0]], other[rows[1]]
     if attack != ONE_PIXEL:
@@ -248,6 +253,18 @@ def _geometric(values: np.ndarray, images: Images) -> tuple[Images, Statistic]:
     usable = (values > 0) & np.isfinite(values)
     mean = _mean_of(np.log(values[usable]))
     return images[usable], lambda weights: np.exp(mean(weights))
+
+
+def _unpaired(own: Images, other: Images) -> tuple[Images, Statistic]:
+    """Return the successes on both models, one after the other, and the ratio of their means."""
+    won = [side[side.correct & side.changed & (side.moved > 0)] for side in (own, other)]
+    means = [_mean_of(np.log(side.moved)) for side in won]
+    joined = {
+        field.name: np.concatenate([getattr(side, field.name) for side in won])
+        for field in fields(Images)
+    }
+    n = len(won[0].image)
+    return Images(**joined), lambda w: np.exp(means[0](w[:n]) - means[1](w[n:]))
 
 
 def _balanced_accuracy(images: Images, n_classes: int) -> Statistic:

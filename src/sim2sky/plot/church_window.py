@@ -19,8 +19,8 @@ from sim2sky.plot.style import PAGE_WIDTH_IN, class_colour, hide_ticks, new_figu
 
 MOST_COLUMNS = 5
 MARKS = {  # what it is -> place in the plane and marker
-    "noise-free image": ((0, 0), "o"),
-    "noisy twin": ((1, 0), "^"),
+    "source image": ((0, 0), "o"),
+    "target twin": ((1, 0), "^"),
     "one pixel changed": ((0, 1), "X"),
 }
 PALE = 0.55  # share of white in the classes' colours, on which the marks stand out

@@ -104,6 +104,14 @@ def test_distances_are_geometric_means_and_ratios_are_paired(compared):
         row = number(compared, "mmd", attack, name, reference="source_only")
         assert [row["value"], row["low"], row["high"]] == pytest.approx([2.3] * 3)
     assert row["n_images"] == 2  # both attacks succeed at 0 and 2
+    row = number(
+        compared,
+        *("mmd", "one_pixel", "latent_distance_moved_ratio_unpaired"),
+        reference="source_only",
+    )
+    moved = np.log(np.arange(1, 9.0))
+    expected = 2.3 * np.exp(moved[[0, 2, 4]].mean() - moved[[0, 1, 2]].mean())
+    assert row["value"] == pytest.approx(expected)
 
 
 def test_balanced_accuracy_counts_every_image(compared):
