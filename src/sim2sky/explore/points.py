@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PLANES = ("isomap", "tsne")
 DOMAINS = ("source", "target")
 UNLABELLED = -1
-MOST_CERTAIN = 40.0  # log-odds; 1 - p is less than the spacing of float64 from 37 on
+MOST_CERTAIN = 700.0  # log-odds at which a probability vanishes in float64
 
 
 def model_points(
@@ -91,27 +91,30 @@ def model_points(
         "view": view[order].tolist(),
         "system": np.unique(system, return_inverse=True)[1].tolist(),
         "probability": np.round(probability, 5).T.tolist(),
-        "log_odds": np.round(log_odds(probability[:, -1]), 5).tolist(),
+        "log_odds": np.round(log_odds(probability), 5).tolist(),
         "planes": {name: _rounded(plane[order]) for name, plane in planes.items()},
     }
     return points, rows
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the logarithm of p / (1 - p).
+    """Return the log-odds of the last class against all others.
+
+    From the others' probabilities rather than from 1 - p, which is zero in float64
+    for networks as certain as those that meet noise they never saw.
 
     Parameters
     ----------
     probability : numpy.ndarray
-        (N,) float64.
+        (N,K) float64, rows add up to 1.
 
     Returns
     -------
     numpy.ndarray
-        (N,), within `MOST_CERTAIN`; the order of the probabilities is kept.
+        (N,), within `MOST_CERTAIN`.
     """
     with np.errstate(divide="ignore"):
-        odds = np.log(probability) - np.log1p(-probability)
+        odds = np.log(probability[:, -1]) - np.log(probability[:, :-1].sum(axis=1))
     return np.clip(odds, -MOST_CERTAIN, MOST_CERTAIN)
 
 

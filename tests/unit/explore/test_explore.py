@@ -128,10 +128,12 @@ def test_points_are_those_of_the_latents_source_first(files, model):
     assert (points["classes"], points["explained"]) == (CLASSES, "merger")
 
 
-def test_log_odds_keep_the_order_of_certain_probabilities():
-    probability = np.array([0, 1e-12, 0.5, 1 - 1e-9, 1 - 1e-12, 1])
-    expected = [-40, np.log(1e-12), 0, np.log(1e9), np.log(1e12), 40]
-    np.testing.assert_allclose(log_odds(probability), expected, rtol=1e-5)
+def test_log_odds_tell_certain_rows_apart():
+    rest = np.array([1, 0.5, 1e-9, 1e-30, 1e-300, 0])
+    probability = np.stack([rest / 2, rest / 2, 1 - rest], axis=1)
+    assert (probability[3:, -1] == 1).all()
+    expected = [-700, 0, np.log(1e9), np.log(1e30), np.log(1e300), 700]
+    np.testing.assert_allclose(log_odds(probability), expected, rtol=1e-6, atol=1e-12)
 
 
 def test_planes_keep_their_shape_and_fill_the_square(files):
