@@ -324,67 +324,54 @@ class Config(Settings):
         ends = [self.telescope_of(name) for name in (entry.source, entry.target)]
         return plan_ladder(entry.ladder, *ends, survey_file)
 
-    @property
-    def ladder_experiments(self) -> list[str]:
-        """Names of the experiments with a ladder of realisms."""
-        return [name for name, entry in self.experiments.items() if entry.ladder is not None]
+    def optional_figures(self, experiment: str) -> list[str]:
+        """Return the figures that an experiment has beside those of every experiment.
 
-    @property
-    def exposure_experiments(self) -> list[str]:
-        """Names of those in which several exposures are tried too."""
-        return [
-            name
-            for name in self.ladder_experiments
-            if len(self.experiments[name].ladder.exposure_factors) > 1
-        ]
+        Parameters
+        ----------
+        experiment : str
+            Its name.
 
-    @property
-    def realism_experiments(self) -> list[str]:
-        """Names of the experiments whose mocks are compared with the images."""
-        return [name for name, entry in self.experiments.items() if entry.realism is not None]
+        Returns
+        -------
+        list of str
+            Kinds: of those parts of the configuration that are not null, and of what these
+            parts ask for.
+        """
+        entry = self.experiments[experiment]
+        sample = self.sample_of(entry.source)
+        is_paired = sample is not None and sample == self.sample_of(entry.target)
+        asked = {
+            "realism": entry.realism is not None,
+            "ladder": entry.ladder is not None,
+            "exposure": entry.ladder is not None and len(entry.ladder.exposure_factors) > 1,
+            "attack": entry.attack is not None,
+            # needs the same galaxies in both domains
+            "church_window": entry.attack is not None
+            and entry.attack.church_galaxies > 0
+            and is_paired,
+            "reliability": entry.reliability is not None,
+            "outliers": entry.reliability is not None
+            and entry.reliability.latent_seeds > 0
+            and bool(entry.show),
+            "regret": entry.tune is not None and entry.tune.measure_regret,
+        }
+        return [kind for kind, wanted in asked.items() if wanted]
 
-    @property
-    def attacked_experiments(self) -> list[str]:
-        """Names of the experiments whose models are attacked."""
-        return [name for name, entry in self.experiments.items() if entry.attack is not None]
+    def experiments_with(self, figure: str) -> list[str]:
+        """Return the experiments that have an optional figure.
 
-    @property
-    def church_experiments(self) -> list[str]:
-        """Names of those whose source and target hold the same galaxies: views of one sample."""
+        Parameters
+        ----------
+        figure : str
+            One of `optional_figures`.
 
-        def is_paired(name: str) -> bool:
-            entry = self.experiments[name]
-            sample = self.sample_of(entry.source)
-            return (
-                entry.attack.church_galaxies > 0
-                and sample is not None
-                and sample == self.sample_of(entry.target)
-            )
-
-        return [name for name in self.attacked_experiments if is_paired(name)]
-
-    @property
-    def reliability_experiments(self) -> list[str]:
-        """Names of the experiments whose calibration and outliers are judged."""
-        return [name for name, entry in self.experiments.items() if entry.reliability is not None]
-
-    @property
-    def outlier_experiments(self) -> list[str]:
-        """Names of the experiments in whose latent spaces outliers are searched for."""
-        return [
-            name
-            for name in self.reliability_experiments
-            if self.experiments[name].show and self.experiments[name].reliability.latent_seeds
-        ]
-
-    @property
-    def regret_experiments(self) -> list[str]:
-        """Names of the tuned experiments in which another choice is compared with the best."""
-        return [
-            name
-            for name, entry in self.experiments.items()
-            if entry.tune is not None and entry.tune.measure_regret
-        ]
+        Returns
+        -------
+        list of str
+            Names.
+        """
+        return [name for name in self.experiments if figure in self.optional_figures(name)]
 
 
 def survey_file(name: str) -> str:

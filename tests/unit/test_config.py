@@ -121,14 +121,19 @@ def test_a_domain_may_sort_the_images_of_another_anew(content):
 def test_church_windows_need_two_views_of_one_sample(content):
     content["experiments"]["back"].pop("attack", None)
     config = parsed(content)
-    assert config.attacked_experiments == config.church_experiments == ["noise"]
+    assert (
+        config.experiments_with("attack") == config.experiments_with("church_window") == ["noise"]
+    )
     content["samples"]["other"] = copy.deepcopy(content["samples"]["distant"])
     content["domains"]["noisy"]["sample"] = "other"
     config = parsed(content)
-    assert (config.attacked_experiments, config.church_experiments) == (["noise"], [])
+    assert (config.experiments_with("attack"), config.experiments_with("church_window")) == (
+        ["noise"],
+        [],
+    )
     content["domains"]["noisy"]["sample"] = "distant"
     content["experiments"]["noise"]["attack"]["church_galaxies"] = 0
-    assert parsed(content).church_experiments == []
+    assert parsed(content).experiments_with("church_window") == []
 
 
 @pytest.mark.parametrize(

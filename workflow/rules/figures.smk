@@ -3,52 +3,32 @@
 
 
 FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "attribution", "latent"]
+TABLES = {  # beside the figures, by the kind they belong to
+    "table": ["parquet", "csv"],
+    "audit": ["json"],
+    "attribution": ["parquet", "csv"],
+    "separation": ["parquet", "csv"],
+    "realism": ["parquet", "csv", "json"],
+    "ladder": ["parquet", "csv"],
+    "attack": ["parquet", "csv"],
+    "reliability": ["parquet", "csv"],
+    "outliers": ["parquet", "csv"],
+    "regret": ["parquet"],
+}
 
 
 def figure_files(wildcards):
     """Return every figure and table of the configuration's experiments."""
     used = CONFIG.used_domains
-    stems = expand("results/experiments/{e}/{f}", e=CONFIG.experiments, f=FIGURES)
-    regrets = expand("results/experiments/{e}/regret", e=CONFIG.regret_experiments)
-    stems += regrets
-    realism = expand("results/experiments/{e}/realism", e=CONFIG.realism_experiments)
-    stems += realism
-    attacks = expand("results/experiments/{e}/attack", e=CONFIG.attacked_experiments)
-    stems += attacks
-    stems += expand(
-        "results/experiments/{e}/church_window", e=CONFIG.church_experiments
-    )
-    ladders = expand("results/experiments/{e}/ladder", e=CONFIG.ladder_experiments)
-    stems += ladders
-    stems += expand("results/experiments/{e}/exposure", e=CONFIG.exposure_experiments)
-    reliability = expand(
-        "results/experiments/{e}/reliability", e=CONFIG.reliability_experiments
-    )
-    outliers = expand("results/experiments/{e}/outliers", e=CONFIG.outlier_experiments)
-    stems += reliability + outliers
-    stems += expand("results/domains/{d}/mosaic", d=used)
+    stems = expand("results/domains/{d}/mosaic", d=used)
     stems += expand("results/simulations/{s}", s=CONFIG.used_embedded_simulations)
-    files = expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
-    files += expand(
-        "results/experiments/{e}/{table}",
-        e=CONFIG.experiments,
-        table=["table.parquet", "table.csv", "audit.json"],
-    )
-    files += expand(
-        "results/experiments/{e}/{table}.{suffix}",
-        e=CONFIG.experiments,
-        table=["attribution", "separation"],
-        suffix=["parquet", "csv"],
-    )
-    files += expand("results/domains/{d}/audit.json", d=used)
-    files += expand("{stem}.parquet", stem=regrets)
-    files += expand("{stem}.{suffix}", stem=realism, suffix=["parquet", "csv", "json"])
-    files += expand("{stem}.{suffix}", stem=attacks, suffix=["parquet", "csv"])
-    files += expand("{stem}.{suffix}", stem=ladders, suffix=["parquet", "csv"])
-    files += expand(
-        "{stem}.{suffix}", stem=reliability + outliers, suffix=["parquet", "csv"]
-    )
+    files = expand("results/domains/{d}/audit.json", d=used)
     for name, entry in CONFIG.experiments.items():
+        folder = f"results/experiments/{name}"
+        optional = CONFIG.optional_figures(name)
+        stems += [f"{folder}/{kind}" for kind in FIGURES + optional]
+        for kind in ["table", "audit", "separation", *FIGURES, *optional]:
+            files += [f"{folder}/{kind}.{suffix}" for suffix in TABLES.get(kind, [])]
         files += expand(
             f"{MODEL}/explore",
             experiment=name,
@@ -56,7 +36,7 @@ def figure_files(wildcards):
             network=entry.networks,
             seed=entry.seeds[:1],
         )
-    return files
+    return files + expand("{stem}.{suffix}", stem=stems, suffix=["png", "pdf"])
 
 
 rule figures:

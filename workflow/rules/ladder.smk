@@ -56,7 +56,7 @@ rule observe_ladder:
     benchmark:
         "results/benchmarks/observe_ladder/{experiment}.tsv"
     wildcard_constraints:
-        experiment=any_of(CONFIG.ladder_experiments),
+        experiment=any_of(CONFIG.experiments_with("ladder")),
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -91,7 +91,7 @@ rule ladder_model:
     benchmark:
         "results/benchmarks/ladder_model/{experiment}/{method}/{network}/{seed}.tsv"
     wildcard_constraints:
-        experiment=any_of(CONFIG.ladder_experiments),
+        experiment=any_of(CONFIG.experiments_with("ladder")),
     conda:
         "../../envs/sim2sky.yaml"
     resources:
@@ -124,7 +124,7 @@ rule join_ladder:
     benchmark:
         "results/benchmarks/join_ladder/{experiment}.tsv"
     wildcard_constraints:
-        experiment=any_of(CONFIG.ladder_experiments),
+        experiment=any_of(CONFIG.experiments_with("ladder")),
     conda:
         "../../envs/sim2sky.yaml"
     resources:

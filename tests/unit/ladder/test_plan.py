@@ -143,7 +143,7 @@ def test_the_configuration_refuses_what_cannot_be_observed():
     content = yaml.safe_load((ROOT / "config/survey_images.yaml").read_text())
     experiment = content["experiments"]["survey"]
     config = parse_settings(Config, content, "configuration")
-    assert config.ladder_experiments == config.exposure_experiments == ["survey"]
+    assert config.experiments_with("ladder") == config.experiments_with("exposure") == ["survey"]
     experiment["source"], experiment["target"] = experiment["target"], experiment["source"]
     with pytest.raises(Sim2SkyError, match="'sdss_images' has no noise-free maps"):
         parse_settings(Config, content, "configuration")

@@ -126,13 +126,13 @@ def configuration(**tune):
 def test_configuration():
     config = parse_settings(Config, configuration(trials=3), "config.yaml")
     assert config.experiments["plain"].tune is None
-    assert config.regret_experiments == ["tuned"]
+    assert config.experiments_with("regret") == ["tuned"]
     trial = config.trial_settings("tuned", "mmd", "deepmerge", 2)
     assert trial == trial_settings(
         config.train_settings("tuned", "mmd", "deepmerge"), config.experiments["tuned"].tune, 2
     )
     config = parse_settings(Config, configuration(measure_regret=False), "config.yaml")
-    assert config.regret_experiments == []
+    assert config.experiments_with("regret") == []
 
 
 def test_trials_must_not_share_a_seed_with_the_final_models():
