@@ -14,8 +14,8 @@ from sim2sky.files import read_parquet
 from sim2sky.plot.images import OUTLINE, grey_image
 from sim2sky.plot.inputs import ModelKey, rows_of, variant_labels
 from sim2sky.plot.style import PAGE_WIDTH_IN, hide_ticks, method_colours, new_figure, panel_grid
-from sim2sky.reliability.outliers import Search, read_search
 from sim2sky.reliability.probabilities import ALL_SEEDS, COLUMNS
+from sim2sky.reliability.search import Search, read_search
 from sim2sky.reliability.strange import KINDS
 
 # of two classes the entropy ranks images as the highest probability does

@@ -28,7 +28,8 @@ def outliers(
     """
     from sim2sky.calibrate.calibration import read_calibration
     from sim2sky.provenance import stamp
-    from sim2sky.reliability.outliers import search_outliers, write_search
+    from sim2sky.reliability.outliers import search_outliers
+    from sim2sky.reliability.search import write_search
     from sim2sky.train.model_file import load_model
     from sim2sky.train.run import choose_device
 
@@ -83,8 +84,8 @@ def reliability(
     from sim2sky.provenance import stamp
     from sim2sky.reliability.detection import detection_table, ranking_table
     from sim2sky.reliability.held_out import fit_held_out
-    from sim2sky.reliability.outliers import read_search
     from sim2sky.reliability.probabilities import curve_table, probability_table
+    from sim2sky.reliability.search import read_search
 
     parsed = read_settings(ReliabilitySettings, settings)
     tests = read_predictions(predictions)

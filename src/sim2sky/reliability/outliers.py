@@ -1,10 +1,7 @@
 """How strange each test image is to a model, by several scores, and what they notice."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 from scipy.special import logsumexp, softmax
 
@@ -14,41 +11,12 @@ from sim2sky.calibrate.ensemble import distance_limits
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.choice import choose_rows
 from sim2sky.evaluate.metrics import entropy
-from sim2sky.files import atomic_path, hdf5_dataset, open_hdf5
+from sim2sky.reliability.search import SCORES, TEXT, Search
 from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.reliability.strange import KINDS, make_strange
 
 if TYPE_CHECKING:
     from sim2sky.train.model_file import Model
-
-SCORES = ("confidence", "entropy", "energy", "distance")
-TEXT = "galaxy_id"
-
-
-@dataclass(frozen=True)
-class Search:
-    """What `sim2sky outliers` finds with one model.
-
-    Parameters
-    ----------
-    rows : dict of dict of numpy.ndarray
-        By domain, N test rows each: galaxy_id, view, system_id, label (numbered by the
-        model's classes), predicted, `SCORES`, ``far`` (bool).
-    strange : dict of dict of numpy.ndarray
-        By kind, ``ordinary`` (as they were) first: row (M,), place among the target's
-        rows, and `SCORES`.
-    images : dict of numpy.ndarray
-        ``strangest`` and ``ordinary`` (T,C,H,W) of the target, in the order of their
-        rank, with ``strangest_row`` and ``ordinary_row`` (T,); ``example_<kind>`` (C,H,W).
-    attributes : dict
-        method, network, seed, classes, units, neighbours, reference (the domains whose
-        training images distances are to) and the provenance.
-    """
-
-    rows: dict[str, dict[str, np.ndarray]]
-    strange: dict[str, dict[str, np.ndarray]]
-    images: dict[str, np.ndarray]
-    attributes: dict[str, object]
 
 
 def strangeness(
@@ -180,63 +148,6 @@ def extremes(rows: dict[str, np.ndarray], n_shown: int) -> dict[str, np.ndarray]
         name: places[np.sort(np.unique(rows[TEXT][places], return_index=True)[1])][:n_shown]
         for name, places in (("strangest", order), ("ordinary", order[::-1]))
     }
-
-
-def write_search(search: Search, path: str | Path) -> None:
-    """Write what a search found.
-
-    Parameters
-    ----------
-    search : Search
-        From `search_outliers`.
-    path : str or Path
-        Output HDF5 file.
-    """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, groups in (("rows", search.rows), ("strange", search.strange)):
-            for key, columns in groups.items():
-                for column, values in columns.items():
-                    text = values.astype(object) if column == TEXT else values
-                    file[f"{name}/{key}/{column}"] = text
-        for name, values in search.images.items():
-            file[f"images/{name}"] = values
-        file.attrs.update(search.attributes)
-
-
-def read_search(path: str | Path) -> Search:
-    """Read what a search found.
-
-    Parameters
-    ----------
-    path : str or Path
-        Written by `write_search`.
-
-    Returns
-    -------
-    Search
-        As it was written.
-
-    Raises
-    ------
-    Sim2SkyError
-        If the file is missing, truncated or something else.
-    """
-    with open_hdf5(path) as file:
-        groups = {
-            name: {
-                key: {
-                    column: values.asstr()[:].astype(str) if column == TEXT else values[:]
-                    for column, values in group.items()
-                }
-                for key, group in hdf5_dataset(file, name).items()
-            }
-            for name in ("rows", "strange")
-        }
-        images = {name: values[:] for name, values in hdf5_dataset(file, "images").items()}
-        attributes = dict(file.attrs)
-    for name in ("classes", "reference"):
-        attributes[name] = [str(item) for item in attributes[name]]
-    return Search(groups["rows"], groups["strange"], images, attributes)
 
 
 def _made_strange(

@@ -10,15 +10,9 @@ from sklearn.neighbors import NearestNeighbors
 from sim2sky.errors import Sim2SkyError
 from sim2sky.reliability.command import outliers, reliability
 from sim2sky.reliability.detection import detection_table, ranking_table
-from sim2sky.reliability.outliers import (
-    SCORES,
-    extremes,
-    read_search,
-    search_outliers,
-    strangeness,
-    write_search,
-)
+from sim2sky.reliability.outliers import extremes, search_outliers, strangeness
 from sim2sky.reliability.probabilities import COLUMNS
+from sim2sky.reliability.search import SCORES, read_search, write_search
 from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.reliability.strange import KINDS
 
