@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.figures.claims import CLAIMS, Verdict, answers
+from sim2sky.figures.claims import CLAIMS, answers
 from sim2sky.figures.collect import collect_files
 from sim2sky.figures.evidence import LONG_COLUMNS, Evidence, Study, read_study
+from sim2sky.figures.verdict import Verdict
 from sim2sky.train.settings import METHODS
 
 NETWORKS = ["deepmerge"]
@@ -168,6 +169,126 @@ def test_every_measured_sentence_has_a_number_with_an_interval(factories):
     for answer in measured:
         assert re.search(r"0\.\d{3} \[-?0\.\d{3}, -?\d\.\d{3}\]", answer.sentence)
         assert answer.sentence.endswith(".")
+
+
+def long_table(*rows):
+    """Rows of what differs; (value, half width) of the interval."""
+    common = {"network": "deepmerge", "seed": 0, "method": "mmd", "domain": "target"}
+    return pd.DataFrame(
+        [
+            common | row | {"value": value, "low": value - half, "high": value + half}
+            for (value, half), row in rows
+        ]
+    )
+
+
+def ask_long(number, **tables):
+    config = configuration(["source_only", "mmd"])
+    config["experiments"]["any"]["show"] = ["source_only", "mmd"]
+    return ask(number, None, config, tables)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "verdict"),
+    [(-0.5, -1.0, "agrees"), (0.5, -1.0, "differs"), (0.05, -1.0, "undecided")],
+)
+def test_from_the_periphery_to_the_centre(source, target, verdict):
+    rows = [
+        ((value, 0.2), {"quantity": f"attribution_radius_r50{end}", "class": name} | more)
+        for name in ("non-merger", "merger")
+        for end, more, value in (
+            ("", {"method": "source_only", "domain": "source"}, 2.0),
+            ("", {"method": "source_only", "domain": "target"}, 4.0),
+            ("_method_difference", {"domain": "source"}, source),
+            ("_method_difference", {"domain": "target"}, target if name == "merger" else 9.0),
+        )
+    ]
+    answer = ask_long(4, attribution=long_table(*rows))
+    assert answer.verdict == verdict
+    assert "class merger" in answer.sentence
+    assert f"4.000 [3.800, 4.200] in the target, {target:+.3f}" in answer.sentence
+    assert ask_long(4).verdict == Verdict.NOT_MEASURED
+    assert ask_long(4, attribution=long_table(*rows[:2])).verdict == Verdict.NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    ("realism", "exposure", "verdict"),
+    [(-0.8, -0.9, "agrees"), (-0.8, 0.9, "differs"), (-0.8, 0.0, "undecided")],
+)
+def test_gap_and_accuracy(realism, exposure, verdict):
+    rows = [
+        ((value, 0.1), {"quantity": "rank_correlation_source", "axis": axis})
+        for axis, value in (("realism", realism), ("exposure", exposure))
+    ]
+    answer = ask_long(7, ladder=long_table(*rows))
+    assert answer.verdict == verdict
+    assert f"{realism:.3f} [{realism - 0.1:.3f}" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("ratio", "change", "verdict"),
+    [(2.3, -0.3, "agrees"), (0.5, -0.3, "differs"), (2.3, 0.3, "differs"), (1.0, 0, "undecided")],
+)
+def test_one_pixel(ratio, change, verdict):
+    pixel = {"domain": "source", "attack": "one_pixel"}
+    rows = [
+        ((ratio, 0.1), {"quantity": "boundary_distance_ratio", "domain": "source"}),
+        ((0.4, 0.1), pixel | {"quantity": "success_rate"}),
+        ((change, 0.1), pixel | {"quantity": "success_rate_difference"}),
+        ((9.0, 0.1), pixel | {"quantity": "success_rate", "attack": "cosmic_rays"}),
+    ]
+    answer = ask_long(8, attack=long_table(*rows))
+    assert answer.verdict == verdict
+    assert f"is {ratio:.3f} [{ratio - 0.1:.3f}, {ratio + 0.1:.3f}] times" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("distance", "geodesic", "verdict"),
+    [(0.4, 0.3, "agrees"), (-0.4, 0.3, "differs"), (0.4, 0.05, "undecided")],
+)
+def test_isomap_and_tsne(distance, geodesic, verdict):
+    names = ("distance_correlation", "geodesic_correlation", "trustworthiness")
+    rows = [
+        ((value, 0.1), {"quantity": f"isomap_over_tsne_{name}"})
+        for name, value in zip(names, (distance, geodesic, -0.2), strict=True)
+    ]
+    assert ask_long(9, separation=long_table(*rows)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "verdict"), [({"psf": 0.1, "noise": -0.4}, "agrees"), ({"psf": 0.4}, "differs")]
+)
+def test_realism_that_is_missing(accuracy, verdict):
+    about = {"method": "source_only", "axis": "realism"}
+    rows = [
+        ((value, 0.1), about | {"rung": rung, "quantity": "latent_distance_change"})
+        for rung, value in (("psf", 0.5), ("noise", -4.0))
+    ]
+    rows += [
+        ((value, 0.1), about | {"rung": rung, "quantity": "balanced_accuracy_change"})
+        for rung, value in accuracy.items()
+    ]
+    answer = ask_long(10, ladder=long_table(*rows))
+    assert answer.verdict == verdict
+    assert "noise moves the images most" in answer.sentence
+    assert "mag/arcsec" not in answer.sentence
+    for name, value in (("depth_mag_arcsec2", 26.1), ("cost", 0.05)):
+        rows.append(((value, 0.01), {"axis": "exposure", "quantity": f"outskirts_lost_{name}"}))
+    assert "at 26.1 mag/arcsec² MMD uses" in ask_long(10, ladder=long_table(*rows)).sentence
+
+
+@pytest.mark.parametrize(
+    ("area", "verdict"), [(0.9, "agrees"), (0.3, "differs"), (0.52, "undecided")]
+)
+def test_strange_objects(area, verdict):
+    rows = [
+        ((area, 0.1), {"quantity": "strange_auc", "score": "distance", "kind": "any"}),
+        ((0.1, 0.1), {"quantity": "strange_auc", "score": "confidence", "kind": "any"}),
+        ((0.6, 0.1), {"quantity": "error_auc", "score": "distance", "kind": ""}),
+    ]
+    answer = ask_long(12, reliability=long_table(*rows))
+    assert answer.verdict == verdict
+    assert "from right ones with 0.600 [0.500, 0.700]" in answer.sentence
 
 
 def test_long_tables_are_read_by_name(results):
