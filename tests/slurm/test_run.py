@@ -37,9 +37,9 @@ def test_results_are_the_same_as_on_this_machine(project, local, on_slurm):
     here = checksums(local)
     there = checksums(project.folder / "results")
     assert here.keys() == there.keys()
-    assert {suffix for suffix in READERS if any(name.endswith(suffix) for name in here)} == {
-        ".h5", ".hdf5", ".parquet", ".json", ".csv", ".png"
-    }  # fmt: skip
+    assert {suffix for suffix in READERS if any(name.endswith(suffix) for name in here)} == set(
+        READERS
+    )
     assert [name for name in here if here[name] != there[name]] == []
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.evaluate.bootstrap import Resampling
-from sim2sky.evaluate.metrics import auc
+from sim2sky.evaluate.metrics import auc, log_odds
 from sim2sky.evaluate.predictions import PROBABILITY, class_names
 from sim2sky.files import read_parquet
 
@@ -75,7 +75,7 @@ def hard_auc(predictions: pd.DataFrame, hard: pd.DataFrame, resampling: Resampli
     """
     rows = only_hard(predictions, hard)
     classes = class_names(predictions)
-    score = rows[PROBABILITY + classes[-1]].to_numpy()
+    score = log_odds(rows[[PROBABILITY + name for name in classes]].to_numpy())
     positive = (rows["label"] == len(classes) - 1).to_numpy()
     if positive.all() or not positive.any():
         return np.full(resampling.counts.shape[1], np.nan)

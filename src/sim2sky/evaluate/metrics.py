@@ -6,6 +6,9 @@ ones gives the plain score. A score that a column leaves undefined is NaN.
 
 import numpy as np
 
+MOST_CERTAIN = 700.0  # log-odds at which a probability vanishes in float64
+NEARLY_CERTAIN = 1e-6
+
 
 def scores(
     label: np.ndarray,
@@ -57,7 +60,7 @@ def scores(
     undefined = np.full(weights.shape[1], np.nan)
     # with two classes the AUC of one against the other is the same from both sides
     judged = np.array([1]) if n_classes == 2 else np.flatnonzero(present)
-    areas = {classes[k]: auc(probabilities[:, k], label == k, weights) for k in judged}
+    areas = {classes[k]: auc(log_odds(probabilities, k), label == k, weights) for k in judged}
     each_auc = {f"auc_{name}": areas.get(name, undefined) for name in classes}
     return {
         "balanced_accuracy": _mean_over(recall, present, at_least=2),
@@ -95,6 +98,32 @@ def confusion(
     cell = label * n_classes + predicted
     member = cell[None, :] == np.arange(n_classes**2)[:, None]
     return (member.astype(np.float64) @ weights).T.reshape(-1, n_classes, n_classes)
+
+
+def log_odds(probabilities: np.ndarray, positive: int = -1) -> np.ndarray:
+    """Return the log-odds of a class against all others: what ROC curves rank images by.
+
+    Near certainty from the others' probabilities and not from 1 - p, which rounds to zero for
+    networks as certain as those that meet noise they never saw: images would tie that are
+    told apart. Elsewhere from p alone, so that equal p tie.
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray
+        (N,K) float64, rows add up to 1.
+    positive : int
+        The class; the last one by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,), within `MOST_CERTAIN`.
+    """
+    own = probabilities[:, positive]
+    others = np.delete(probabilities, positive, axis=1).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        odds = np.log(own) - np.log(np.where(1 - own > NEARLY_CERTAIN, 1 - own, others))
+    return np.clip(odds, -MOST_CERTAIN, MOST_CERTAIN)
 
 
 def auc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:

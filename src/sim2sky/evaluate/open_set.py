@@ -41,6 +41,8 @@ def open_set_scores(
     n_classes = probabilities.shape[1]
     label = np.minimum(np.asarray(label, dtype=np.int64), n_classes)
     doubt, strange = entropy(probabilities), label == n_classes
+    # 1 - max, which would round to zero where a network is certain
+    unsure = np.sort(probabilities, axis=1)[:, :-1].sum(axis=1)
     called = np.where(doubt > REJECTED_ABOVE, n_classes, probabilities.argmax(axis=1))
     table = confusion(label, called, weights, n_classes + 1)
     hits, actual = np.diagonal(table, axis1=1, axis2=2), table.sum(axis=2)
@@ -51,7 +53,7 @@ def open_set_scores(
     total = known + unknown
     return {
         "unknown_auc": auc(doubt, strange, weights),
-        "unknown_auc_confidence": auc(1 - probabilities.max(axis=1), strange, weights),
+        "unknown_auc_confidence": auc(unsure, strange, weights),
         "open_set_known_accuracy": known,
         "open_set_unknown_recall": unknown,
         # both zero: nothing is right, though the harmonic mean is undefined

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim2sky.build.dataset import Dataset
 from sim2sky.errors import Sim2SkyError
+from sim2sky.evaluate.metrics import log_odds
 from sim2sky.files import hdf5_dataset, open_hdf5
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 PLANES = ("isomap", "tsne")
 DOMAINS = ("source", "target")
 UNLABELLED = -1
-MOST_CERTAIN = 700.0  # log-odds at which a probability vanishes in float64
 
 
 def model_points(
@@ -95,27 +95,6 @@ def model_points(
         "planes": {name: _rounded(plane[order]) for name, plane in planes.items()},
     }
     return points, rows
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of the last class against all others.
-
-    From the others' probabilities rather than from 1 - p, which is zero in float64
-    for networks as certain as those that meet noise they never saw.
-
-    Parameters
-    ----------
-    probability : numpy.ndarray
-        (N,K) float64, rows add up to 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N,), within `MOST_CERTAIN`.
-    """
-    with np.errstate(divide="ignore"):
-        odds = np.log(probability[:, -1]) - np.log(probability[:, :-1].sum(axis=1))
-    return np.clip(odds, -MOST_CERTAIN, MOST_CERTAIN)
 
 
 def as_script(points: dict[str, object]) -> str:

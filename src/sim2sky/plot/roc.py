@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling
+from sim2sky.evaluate.metrics import log_odds
 from sim2sky.evaluate.predictions import PROBABILITY, class_names
 from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
 from sim2sky.plot.settings import PlotSettings
@@ -87,7 +88,8 @@ def mean_roc(
                 got=f"{positive.sum()} of {len(positive)} rows are '{positive_class}'",
                 fix="enlarge the sample or set positive_class",
             )
-        score = rows[PROBABILITY + positive_class].to_numpy()
+        probabilities = rows[[PROBABILITY + name for name in classes]].to_numpy()
+        score = log_odds(probabilities, classes.index(positive_class))
         places = np.searchsorted(resampling.systems, rows["system_id"].to_numpy())
         per_seed.append(roc_curves(score, positive, resampling.counts[places]))
     curves = np.mean(per_seed, axis=0)

@@ -8,6 +8,7 @@ from sim2sky.evaluate.metrics import (
     calibration_error,
     confusion,
     entropy,
+    log_odds,
     purity,
     scores,
 )
@@ -180,3 +181,25 @@ def test_no_rows_give_no_scores():
         positive_fraction=0.1,
     )
     assert all(np.isnan(values).all() and values.shape == (3,) for values in result.values())
+
+
+def test_log_odds_tell_certain_rows_apart():
+    rest = np.array([1, 0.5, 1e-9, 1e-30, 1e-300, 0])
+    probability = np.stack([rest / 2, rest / 2, 1 - rest], axis=1)
+    assert (probability[3:, -1] == 1).all()
+    expected = [-700, 0, np.log(1e9), np.log(1e30), np.log(1e300), 700]
+    np.testing.assert_allclose(log_odds(probability), expected, rtol=1e-6, atol=1e-12)
+
+
+def test_certain_images_are_ranked():
+    """As by scikit-learn from logits so far apart that 1 - p rounds to zero."""
+    label = np.arange(200) % 2
+    logit = 60 + 10 * label + np.random.default_rng(4).normal(0, 8, 200)
+    rest = np.exp(-logit)
+    probabilities = np.stack([rest, 1 - rest], axis=1)
+    assert (probabilities[:, 1] == 1).mean() > 0.9
+    area = scores(
+        label, probabilities, np.ones((200, 1)), ["no", "yes"],
+        calibration_bins=10, positive_fraction=0.1,
+    )["auc"]  # fmt: skip
+    assert area == pytest.approx(reference.roc_auc_score(label, logit))

@@ -15,7 +15,6 @@ from sim2sky.build.normalisation import Normalisation
 from sim2sky.errors import Sim2SkyError
 from sim2sky.explain.gradcam import gradcam_maps
 from sim2sky.explore.command import explore
-from sim2sky.explore.points import log_odds
 from sim2sky.explore.settings import ExploreSettings
 from sim2sky.explore.sheets import OPACITY, gradcam_tiles, stamp_tiles, write_sheets
 from sim2sky.plot.images import colour_image, display_scale
@@ -126,14 +125,6 @@ def test_points_are_those_of_the_latents_source_first(files, model):
     np.testing.assert_allclose(points["log_odds"], wanted, atol=1e-4)
     assert points["predicted"] == stacked.argmax(axis=1).tolist()
     assert (points["classes"], points["explained"]) == (CLASSES, "merger")
-
-
-def test_log_odds_tell_certain_rows_apart():
-    rest = np.array([1, 0.5, 1e-9, 1e-30, 1e-300, 0])
-    probability = np.stack([rest / 2, rest / 2, 1 - rest], axis=1)
-    assert (probability[3:, -1] == 1).all()
-    expected = [-700, 0, np.log(1e9), np.log(1e30), np.log(1e300), 700]
-    np.testing.assert_allclose(log_odds(probability), expected, rtol=1e-6, atol=1e-12)
 
 
 def test_planes_keep_their_shape_and_fill_the_square(files):
