@@ -18,6 +18,7 @@ if not workflow.config_settings.configfiles:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/head.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/retrieve.smk"

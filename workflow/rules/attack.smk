@@ -3,11 +3,6 @@
 #        accidents; results/experiments/<experiment>/attack.parquet (.csv), the models compared
 
 
-def attack_settings(experiment):
-    """Return how an experiment's models are attacked; what is asked for by name needs no section."""
-    return CONFIG.experiments[experiment].attack or AttackSettings()
-
-
 rule attack_model:
     input:
         model=f"{MODEL}/model.pt",

@@ -2,17 +2,15 @@
 # may take, the settings a rule passes on, and input functions.
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from sim2sky.attack.settings import AttackSettings
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config, survey_file
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.settings import SurveySettings
-from sim2sky.realism.settings import RealismSettings
-from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.settings import parse_settings, read_settings
 
 try:
@@ -127,11 +125,16 @@ def domain_sky(wildcards):
     return [] if sky_of is None else [f"results/domains/{sky_of}/sky/000.h5"]
 
 
-def survey_psf_files(wildcards):
-    """Return the user's files of PSFs that a survey names."""
-    path = survey_file(CONFIG.domains[wildcards.domain].survey)
-    bands = read_settings(SurveySettings, path).bands.values()
+@cache
+def psf_files(survey):
+    """Return the user's files of PSFs that the YAML file of a survey names."""
+    bands = read_settings(SurveySettings, survey).bands.values()
     return [str(band.psf.path) for band in bands if band.psf.path is not None]
+
+
+def survey_psf_files(wildcards):
+    """Return the user's files of PSFs that a domain's survey names."""
+    return psf_files(survey_file(CONFIG.domains[wildcards.domain].survey))
 
 
 def sample_simulation(wildcards):

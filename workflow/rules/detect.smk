@@ -3,16 +3,6 @@
 #        objects/<shard>.parquet, all that was detected; sky/<shard>.h5, patches of sky for mocks
 
 
-def survey_frames(wildcards):
-    """Return the user's folder of frames of a domain."""
-    path = CONFIG.domains[wildcards.domain].frames.path
-    if not path.is_dir():
-        raise WorkflowError(
-            f"domains.{wildcards.domain}.frames.path: no such folder; got {path}"
-        )
-    return str(path)
-
-
 rule detect_objects:
     input:
         frames=survey_frames,

@@ -4,44 +4,6 @@
 #        ladder.parquet beside each model; results/experiments/<experiment>/ladder.parquet (.csv)
 
 
-def ladder_maps(wildcards):
-    """Return the noise-free maps behind the source of an experiment with a ladder."""
-    source = CONFIG.experiments[wildcards.experiment].source
-    return numbered(
-        f"results/samples/{CONFIG.sample_of(source)}/maps/{{i}}.h5",
-        CONFIG.n_shards(source),
-    )
-
-
-def ladder_surveys(wildcards):
-    """Return the YAML files of all surveys of a ladder, and the PSFs that they name."""
-    rungs = CONFIG.ladder_plan(wildcards.experiment).rungs
-    surveys = sorted({str(rung.survey) for rung in rungs})
-    bands = [
-        b
-        for path in surveys
-        for b in read_settings(SurveySettings, path).bands.values()
-    ]
-    return surveys + [str(b.psf.path) for b in bands if b.psf.path is not None]
-
-
-def ladder_sky(wildcards):
-    """Return the patches of sky for the rungs that are laid on them, if there are some."""
-    if not any(rung.sky for rung in CONFIG.ladder_plan(wildcards.experiment).rungs):
-        return []
-    source = CONFIG.stamps_domain(CONFIG.experiments[wildcards.experiment].source)
-    return [f"results/domains/{CONFIG.domains[source].sky_of}/sky/000.h5"]
-
-
-def ladder_models(name):
-    """Return an input function for one file of each model that climbs the ladder."""
-    return model_files(
-        name,
-        methods=lambda e: e.show,
-        seeds=lambda e: e.seeds if e.ladder.all_seeds else e.seeds[:1],
-    )
-
-
 rule observe_ladder:
     input:
         source=experiment_dataset("source"),

@@ -3,16 +3,6 @@
 #        which says for both splits how many test images have a copy in training
 
 
-def published_files(wildcards):
-    """Return the user's folder of a published dataset."""
-    path = CONFIG.domains[wildcards.domain].published.path
-    if not path.exists():
-        raise WorkflowError(
-            f"domains.{wildcards.domain}.published.path: no such folder; got {path}"
-        )
-    return str(path)
-
-
 rule read_published:
     input:
         folder=published_files,

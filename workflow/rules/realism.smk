@@ -3,23 +3,6 @@
 #        survey's images, and realism_values.parquet, what each image has
 
 
-def realism_settings(experiment):
-    """Return how an experiment's mocks are compared; a comparison asked for by name needs none."""
-    return CONFIG.experiments[experiment].realism or RealismSettings()
-
-
-def realism_reference(wildcards):
-    """Return the user's table of shapes that stands beside both domains, if there is one."""
-    path = realism_settings(wildcards.experiment).reference
-    if path is None:
-        return []
-    if not path.exists():
-        raise WorkflowError(
-            f"experiments.{wildcards.experiment}.realism.reference: no such file; got {path}"
-        )
-    return str(path)
-
-
 rule compare_realism:
     input:
         source=experiment_dataset("source"),

@@ -6,11 +6,6 @@
 #        outliers.parquet (.csv), the target's test images, the strangest first
 
 
-def reliability_settings(experiment):
-    """Return how reliability is judged; if it is asked for by name, with the defaults."""
-    return CONFIG.experiments[experiment].reliability or ReliabilitySettings()
-
-
 rule search_outliers:
     input:
         model=f"{MODEL}/model.pt",

@@ -5,34 +5,6 @@
 #        results/experiments/<experiment>/regret.parquet, what another choice would have gained
 
 
-def trial_initial_model(wildcards):
-    """Return the model that a trial starts from, if its method starts from one.
-
-    The same for all trials of the method: that of the experiment's first seed.
-    """
-    origin = CONFIG.methods[wildcards.method].init_from
-    if origin is None:
-        return []
-    return f"{MODEL}/model.pt".format(
-        experiment=origin.experiment,
-        method=origin.method,
-        network=wildcards.network,
-        seed=CONFIG.experiments[wildcards.experiment].seeds[0],
-    )
-
-
-def trial_files(wildcards, name, methods=None, networks=None):
-    """Return one file of every trial of an experiment, or of some of its methods."""
-    entry = CONFIG.experiments[wildcards.experiment]
-    return expand(
-        f"{TRIAL}/{name}",
-        experiment=wildcards.experiment,
-        method=entry.methods if methods is None else methods,
-        network=entry.networks if networks is None else networks,
-        trial=range(entry.tune.trials),
-    )
-
-
 rule train_trial:
     input:
         source=experiment_dataset("source"),
