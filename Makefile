@@ -12,7 +12,7 @@ figures: .venv
 	snakemake --cores all results/figures
 
 test: .venv lint
-	pytest -n 2 --dist loadfile --durations=40
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: .venv
 	ruff check .
