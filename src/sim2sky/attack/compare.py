@@ -11,7 +11,7 @@ from sim2sky.attack.kinds import NONE, ONE_PIXEL
 from sim2sky.attack.settings import AttackSettings
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
-from sim2sky.evaluate.metrics import confusion
+from sim2sky.evaluate.metrics import confusion, ratio, weighted_mean
 from sim2sky.files import read_parquet
 
 IMAGE = ["galaxy_id", "view"]
@@ -226,26 +226,20 @@ def _paired(attack: str, own: Images, other: Images, classes: list[str]) -> Iter
     both = own.correct & other.correct
     own, other = own[both], other[both]
     if attack == NONE:
-        ratio = own.boundary / other.boundary
-        yield "boundary_distance_ratio", ALL, REFERENCE, *_geometric(ratio, own)
+        times = own.boundary / other.boundary
+        yield "boundary_distance_ratio", ALL, REFERENCE, *_geometric(times, own)
         return
     difference = own.changed.astype(float) - other.changed
     yield "success_rate_difference", ALL, REFERENCE, own, _mean_of(difference)
     won = own.changed & other.changed
-    ratio = own.moved[won] / other.moved[won]
-    yield "latent_distance_moved_ratio", ALL, REFERENCE, *_geometric(ratio, own[won])
+    times = own.moved[won] / other.moved[won]
+    yield "latent_distance_moved_ratio", ALL, REFERENCE, *_geometric(times, own[won])
 
 
 def _mean_of(values: np.ndarray) -> Statistic:
     """Return the weighted mean of values, NaN without any weight."""
     numbers = values.astype(float)
-
-    def mean(weights: np.ndarray) -> np.ndarray:
-        total = weights.sum(axis=0)
-        empty = np.full(len(total), np.nan)
-        return np.divide(numbers @ weights, total, out=empty, where=total > 0)
-
-    return mean
+    return lambda weights: weighted_mean(numbers, weights)
 
 
 def _geometric(values: np.ndarray, images: Images) -> tuple[Images, Statistic]:
@@ -275,8 +269,7 @@ def _balanced_accuracy(images: Images, n_classes: int) -> Statistic:
         table = confusion(images.label, images.after, weights, n_classes)
         actual = table.sum(axis=2)[:, present]
         hits = np.diagonal(table, axis1=1, axis2=2)[:, present]
-        recall = np.divide(hits, actual, out=np.full(hits.shape, np.nan), where=actual > 0)
-        return recall.mean(axis=1)
+        return ratio(hits, actual).mean(axis=1)
 
     return balanced
 

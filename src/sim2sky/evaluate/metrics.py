@@ -54,8 +54,8 @@ def scores(
     table = confusion(label, predicted, weights, n_classes)
     hits = np.diagonal(table, axis1=1, axis2=2)
     actual, called = table.sum(axis=2), table.sum(axis=1)
-    recall, precision = _ratio(hits, actual), _ratio(hits, called)
-    f1 = _ratio(2 * hits, actual + called)
+    recall, precision = ratio(hits, actual), ratio(hits, called)
+    f1 = ratio(2 * hits, actual + called)
     present = np.bincount(label, minlength=n_classes) > 0
     undefined = np.full(weights.shape[1], np.nan)
     # with two classes the AUC of one against the other is the same from both sides
@@ -64,7 +64,7 @@ def scores(
     each_auc = {f"auc_{name}": areas.get(name, undefined) for name in classes}
     return {
         "balanced_accuracy": _mean_over(recall, present, at_least=2),
-        "accuracy": _ratio(hits.sum(axis=1), actual.sum(axis=1)),
+        "accuracy": ratio(hits.sum(axis=1), actual.sum(axis=1)),
         **{f"recall_{name}": recall[:, k] for k, name in enumerate(classes)},
         **{f"precision_{name}": precision[:, k] for k, name in enumerate(classes)},
         "f1": f1[:, 1] if n_classes == 2 else _mean_over(f1, present, at_least=1),
@@ -153,7 +153,7 @@ def auc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndar
     ups = np.add.reduceat(sorted_weights * is_positive, starts, axis=0)
     downs = np.add.reduceat(sorted_weights * ~is_positive, starts, axis=0)
     below = np.cumsum(downs, axis=0) - downs / 2
-    return _ratio((ups * below).sum(axis=0), ups.sum(axis=0) * downs.sum(axis=0))
+    return ratio((ups * below).sum(axis=0), ups.sum(axis=0) * downs.sum(axis=0))
 
 
 def brier(label: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -176,7 +176,7 @@ def brier(label: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> 
     """
     n_classes = probabilities.shape[1]
     error = ((probabilities - np.eye(n_classes)[label]) ** 2).sum(axis=1)
-    return _weighted_mean(error / 2 if n_classes == 2 else error, weights)
+    return weighted_mean(error / 2 if n_classes == 2 else error, weights)
 
 
 def judged_probability(
@@ -257,7 +257,7 @@ def calibration_error(
     bins = equal_mass_bins(confidence, n_bins)
     member = (bins[None, :] == np.arange(n_bins)[:, None]).astype(np.float64)
     excess = np.abs((member * (confidence - happened)) @ weights)
-    return _ratio(excess.sum(axis=0), weights.sum(axis=0))
+    return ratio(excess.sum(axis=0), weights.sum(axis=0))
 
 
 def purity(table: np.ndarray, positive_fraction: float) -> np.ndarray:
@@ -278,10 +278,10 @@ def purity(table: np.ndarray, positive_fraction: float) -> np.ndarray:
     numpy.ndarray
         (B,), NaN where nothing was called positive.
     """
-    true_rate = _ratio(table[:, -1, -1], table[:, -1].sum(axis=-1))
-    false_rate = _ratio(table[:, :-1, -1].sum(axis=-1), table[:, :-1].sum(axis=(1, 2)))
+    true_rate = ratio(table[:, -1, -1], table[:, -1].sum(axis=-1))
+    false_rate = ratio(table[:, :-1, -1].sum(axis=-1), table[:, :-1].sum(axis=(1, 2)))
     found = positive_fraction * true_rate
-    return _ratio(found, found + (1 - positive_fraction) * false_rate)
+    return ratio(found, found + (1 - positive_fraction) * false_rate)
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -301,15 +301,39 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     return -(probabilities * logarithm).sum(axis=1) / np.log(probabilities.shape[1])
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide, with NaN where the denominator is zero."""
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide, with NaN where the denominator is zero.
+
+    Parameters
+    ----------
+    numerator, denominator : numpy.ndarray
+        Of shapes that fit each other.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the numerator's shape.
+    """
     result = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=result, where=denominator != 0)
 
 
-def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean of (N,) values for each column of (N,B) weights."""
-    return _ratio(values @ weights, weights.sum(axis=0))
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return a mean for each column of weights.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (N,).
+    weights : numpy.ndarray
+        (N,B).
+
+    Returns
+    -------
+    numpy.ndarray
+        (B,), NaN without weight.
+    """
+    return ratio(values @ weights, weights.sum(axis=0))
 
 
 def _mean_over(values: np.ndarray, present: np.ndarray, at_least: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Where the models of an experiment look: one long table, methods and domains in pairs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.metrics import ratio
 from sim2sky.explain.deletion import ORDERS, curve_areas
 from sim2sky.explain.settings import ExplainSettings
 from sim2sky.files import hdf5_dataset, open_hdf5
@@ -318,8 +320,9 @@ def _summary(
         used = member & np.isfinite(values) & np.isfinite(bottom)
         n_images += int(used.sum())
         systems |= set(system_id[used].tolist())
-        ratio = resampling.apply(_ratio(values[used], bottom[used]), system_id[used])
-        total = total + ratio["ratio"]
+        top, bottom = values[used], bottom[used]
+        sums = resampling.apply(partial(_sums, top, bottom), system_id[used])
+        total = total + ratio(**sums)
     # resampling one system tells nothing
     low, high = interval(total, level) if len(systems) > 1 else (np.nan, np.nan)
     return {
@@ -331,15 +334,9 @@ def _summary(
     }
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """Return the statistic: the weighted sum of one column over that of another."""
-
-    def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = bottom @ weights
-        empty = np.full(len(total), np.nan)
-        return {"ratio": np.divide(top @ weights, total, out=empty, where=total > 0)}
-
-    return statistic
+def _sums(top: np.ndarray, bottom: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the weighted sums of two columns, which `ratio` divides."""
+    return {"numerator": top @ weights, "denominator": bottom @ weights}
 
 
 def _pick(values: np.ndarray, column: np.ndarray) -> np.ndarray:

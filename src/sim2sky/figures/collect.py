@@ -202,9 +202,7 @@ def _place(gallery: Gallery, path: Path) -> tuple[Section, str, str]:
 
 def _latent_map(path: Path) -> LatentMap:
     """Return what a folder of `sim2sky explore` belongs to."""
-    model = re.search(
-        r"experiments/([^/]+)/models/([^/]+)/([^/]+)/(\d+)/explore$", path.as_posix()
-    )
+    model = re.search(MODEL_FOLDER, path.as_posix())
     if model is None:
         raise Sim2SkyError(
             "cannot tell from the path what these points are of",

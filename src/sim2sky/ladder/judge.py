@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sim2sky.build.dataset import Dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
-from sim2sky.evaluate.metrics import scores
+from sim2sky.evaluate.metrics import scores, weighted_mean
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
 from sim2sky.ladder.anchor import Anchor, anchor_rows
 from sim2sky.ladder.galaxies import holds_light, pixel_radius
@@ -253,13 +253,7 @@ def _mean(values: np.ndarray, system_id: np.ndarray, resampling: Resampling) -> 
     """Return the mean (1+B,) of the defined values in the sample and its resamples."""
     used = np.isfinite(values)
     chosen = values[used]
-
-    def mean(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = weights.sum(axis=0)
-        empty = np.full(len(total), np.nan)
-        return {"mean": np.divide(chosen @ weights, total, out=empty, where=total > 0)}
-
-    return resampling.apply(mean, system_id[used])["mean"]
+    return resampling.apply(lambda w: {"mean": weighted_mean(chosen, w)}, system_id[used])["mean"]
 
 
 def _changes(

@@ -9,6 +9,8 @@ source, not under a shift, where the coverage says what the shift costs.
 
 import numpy as np
 
+from sim2sky.evaluate.metrics import weighted_mean
+
 
 def conformal_threshold(score: np.ndarray, system_id: np.ndarray, coverage: float) -> float:
     """Return the largest score that a class in the set may have.
@@ -96,15 +98,13 @@ def set_scores(
     size = inside.sum(axis=1)
     covered = inside[np.arange(len(label)), label]
 
-    def mean(values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        used = weights if rows is None else weights * rows[:, None]
-        total = used.sum(axis=0)
-        return np.divide(values @ used, total, out=np.full(len(total), np.nan), where=total > 0)
-
     return {
-        "coverage": mean(covered),
-        **{f"coverage_{name}": mean(covered, label == k) for k, name in enumerate(classes)},
-        "set_size": mean(size),
-        "set_single": mean(size == 1),
-        "set_empty": mean(size == 0),
+        "coverage": weighted_mean(covered, weights),
+        **{
+            f"coverage_{name}": weighted_mean(covered, weights * (label == k)[:, None])
+            for k, name in enumerate(classes)
+        },
+        "set_size": weighted_mean(size, weights),
+        "set_single": weighted_mean(size == 1, weights),
+        "set_empty": weighted_mean(size == 0, weights),
     }
