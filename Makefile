@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 figures: .venv
 	snakemake --cores all results/figures
 
+# two workers share the cores; with threads of their own they would wait for each other
+test: export OMP_NUM_THREADS := 1
 test: .venv lint
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 

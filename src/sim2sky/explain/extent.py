@@ -5,28 +5,11 @@ import numpy as np
 from sim2sky.build.dataset import Dataset
 from sim2sky.explain.gradcam import weighted_radius
 from sim2sky.measure.footprint import significant_light
+from sim2sky.measure.radii import half_light_radius, pixel_radii
 from sim2sky.measure.sky import border_sky
 
 
-def pixel_radii(height: int, width: int) -> np.ndarray:
-    """Return the distance of each pixel from the centre of an image.
-
-    Parameters
-    ----------
-    height, width : int
-        Size of the image in pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (H,W) in pixels.
-    """
-    y = np.arange(height) - (height - 1) / 2
-    x = np.arange(width) - (width - 1) / 2
-    return np.hypot(y[:, None], x[None, :])
-
-
-def half_light_radius(images: np.ndarray, light_sigma: float) -> np.ndarray:
+def apparent_half_light_radius(images: np.ndarray, light_sigma: float) -> np.ndarray:
     """Return the radius of the circle around the image's centre that holds half of the light.
 
     The light is that of the pixels that stand out of the sky
@@ -49,12 +32,7 @@ def half_light_radius(images: np.ndarray, light_sigma: float) -> np.ndarray:
     light = images.sum(axis=1, dtype=np.float64)
     level = np.array([border_sky(image)[0] for image in light])
     excess = (light - level[:, None, None]) * significant_light(light, light_sigma)
-    radius = pixel_radii(*light.shape[1:]).ravel()
-    order = np.argsort(radius, kind="stable")
-    inside = np.clip(excess, 0, None).reshape(len(light), -1)[:, order].cumsum(axis=1)
-    total = inside[:, -1]
-    first = (inside >= total[:, None] / 2).argmax(axis=1)
-    return np.where(total > 0, radius[order][first], np.nan)
+    return half_light_radius(excess)
 
 
 def sky_noise(images: np.ndarray, light_sigma: float) -> float:
@@ -98,7 +76,7 @@ def half_light_radii(
     chosen : list of numpy.ndarray
         (N,) rows in each.
     light_sigma : float
-        See `half_light_radius`.
+        See `apparent_half_light_radius`.
 
     Returns
     -------
@@ -108,9 +86,9 @@ def half_light_radii(
     images = [dataset.images[rows] for dataset, rows in zip(datasets, chosen, strict=True)]
     scales = [dataset.pixel_scale_arcsec for dataset in datasets]
     if not (same_galaxies(datasets, chosen) and np.isfinite(scales).all()):
-        return [half_light_radius(each, light_sigma) for each in images]
+        return [apparent_half_light_radius(each, light_sigma) for each in images]
     quiet = int(np.argmin([sky_noise(each, light_sigma) for each in images]))
-    radius_arcsec = half_light_radius(images[quiet], light_sigma) * scales[quiet]
+    radius_arcsec = apparent_half_light_radius(images[quiet], light_sigma) * scales[quiet]
     return [radius_arcsec / scale for scale in scales]
 
 

@@ -10,6 +10,8 @@ import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from torch import nn
 
+from sim2sky.measure.radii import pixel_radii
+
 
 def gradcam_maps(
     network: nn.Module, prepared: torch.Tensor, class_index: int, batch_size: int = 64
@@ -61,9 +63,7 @@ def weighted_radius(weights: np.ndarray) -> np.ndarray:
         all zero. Even weights give 0.765.
     """
     height, width = weights.shape[1:]
-    y = (np.arange(height) - (height - 1) / 2) / (width / 2)
-    x = (np.arange(width) - (width - 1) / 2) / (width / 2)
-    radius = np.hypot(y[:, None], x[None, :])
+    radius = pixel_radii(height, width) / (width / 2)
     total = weights.sum(axis=(1, 2), dtype=np.float64)
     moment = (weights * radius).sum(axis=(1, 2), dtype=np.float64)
     return np.divide(moment, total, out=np.full(len(weights), np.nan), where=total > 0)

@@ -119,37 +119,6 @@ def read_galaxies(
     return Galaxies(columns, np.stack([maps[row] for row in range(len(wanted))]), field_kpc)
 
 
-def half_light_radius(light: np.ndarray) -> np.ndarray:
-    """Return the radius about the middle that holds half of the light.
-
-    Parameters
-    ----------
-    light : numpy.ndarray
-        (N,H,H) without noise; less than nothing counts as nothing.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N,) in half widths of the image, between pixels by linear interpolation; NaN
-        without light.
-    """
-    radius = pixel_radius(light.shape[-1])
-    order = np.argsort(radius, axis=None, kind="stable")
-    sorted_radius = radius.ravel()[order]
-    result = np.full(len(light), np.nan)
-    for row, image in enumerate(light):
-        growth = np.cumsum(np.clip(image, 0, None).ravel()[order], dtype=np.float64)
-        if growth[-1] > 0:
-            result[row] = np.interp(0.5, growth / growth[-1], sorted_radius)
-    return result
-
-
-def pixel_radius(side: int) -> np.ndarray:
-    """Return the distance of each pixel from the middle in half widths, (side, side)."""
-    place = (np.arange(side) - (side - 1) / 2) / (side / 2)
-    return np.hypot(place[:, None], place[None, :])
-
-
 def holds_light(light: np.ndarray, fraction: float) -> np.ndarray:
     """Return the brightest pixels that together hold a fraction of each image's light.
 

@@ -13,9 +13,10 @@ from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.metrics import scores, weighted_mean
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
 from sim2sky.ladder.anchor import Anchor, anchor_rows
-from sim2sky.ladder.galaxies import holds_light, pixel_radius
+from sim2sky.ladder.galaxies import holds_light
 from sim2sky.ladder.rungs_file import Rendered, Step
 from sim2sky.ladder.settings import LadderSettings
+from sim2sky.measure.radii import pixel_radii
 
 if TYPE_CHECKING:
     from sim2sky.train.model_file import Model
@@ -234,7 +235,9 @@ def _looks(
     maps = _gradcam(model, images)
     galaxy = holds_light(rendered.light[kept], settings.light_fraction)
     r50 = rendered.properties["r50"].to_numpy()[kept]
-    outside = pixel_radius(images.shape[-1]) > settings.outer_radius_r50 * r50[:, None, None]
+    height, width = images.shape[2:]
+    place = pixel_radii(height, width) / (width / 2)
+    outside = place > settings.outer_radius_r50 * r50[:, None, None]
     radius = weighted_radius(maps)
     numbers = (
         *(radius, radius / r50),

@@ -10,11 +10,12 @@ import pandas as pd
 
 from sim2sky.build.dataset import Dataset
 from sim2sky.errors import Sim2SkyError
-from sim2sky.ladder.galaxies import Galaxies, half_light_radius
+from sim2sky.ladder.galaxies import Galaxies
 from sim2sky.ladder.plan import PLAIN_SCENE
 from sim2sky.ladder.rungs_file import COLUMNS, Rendered, Step
 from sim2sky.ladder.settings import Rung
 from sim2sky.ladder.survey import depth_per_arcsec2, rung_bands
+from sim2sky.measure.radii import half_light_radius
 from sim2sky.observe.flux import NJY_AT_MAG_ZERO
 from sim2sky.observe.framing import map_frame
 from sim2sky.observe.instrument import Band
@@ -94,7 +95,7 @@ def galaxy_properties(
     bands = rung_bands(survey, bare)
     images = observe_rung(galaxies, bare, survey)
     light = images.sum(axis=1)
-    r50 = half_light_radius(light)
+    r50 = half_light_radius(light) / (light.shape[-1] / 2)
     scale = bands[0].pixel_scale_arcsec
     half_width = np.full(len(galaxies), rung.observe.image_pixels * scale / 2)
     if rung.observe.scene is not None:  # the map's field is the stamp's

@@ -6,8 +6,8 @@ import pytest
 from sim2sky.build.dataset import Dataset
 from sim2sky.build.normalisation import Normalisation
 from sim2sky.explain.extent import (
+    apparent_half_light_radius,
     half_light_radii,
-    half_light_radius,
     profile_edges,
     radial_shares,
     radius_in_units,
@@ -47,14 +47,14 @@ def as_dataset(images, galaxies, pixel_scale=0.1, domain="x"):
 
 def test_half_of_an_exponential_disc_lies_within_1_678_scales():
     scales = [3.0, 5.0, 7.0]
-    assert half_light_radius(discs(scales), 3.0) == pytest.approx(
+    assert apparent_half_light_radius(discs(scales), 3.0) == pytest.approx(
         1.678 * np.array(scales), rel=0.03
     )
 
 
 def test_level_of_the_sky_and_empty_images():
     images = np.concatenate([discs([4.0]) + 50, np.ones((1, 1, SIZE, SIZE))])
-    radius = half_light_radius(images, 3.0)
+    radius = apparent_half_light_radius(images, 3.0)
     assert radius[0] == pytest.approx(4 * 1.678, rel=0.03)
     assert np.isnan(radius[1])
     assert sky_noise(images[1:], 3.0) == np.inf
@@ -73,7 +73,7 @@ def test_twins_are_measured_where_there_is_less_noise_and_pixels_may_differ():
 def test_strangers_and_unknown_pixels_are_measured_by_themselves():
     quiet, noisy = discs([4.0, 6.0]), discs([4.0, 6.0], 0.2)
     rows = np.arange(2)
-    own = half_light_radius(noisy.astype("f4"), 3.0)
+    own = apparent_half_light_radius(noisy.astype("f4"), 3.0)
     assert (own < 1.5 * np.array([4, 6])).all()  # noise hides the outskirts
     source = as_dataset(quiet, [1, 2])
     for target in (

@@ -6,14 +6,13 @@ from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.ladder.galaxies import (
     choose_galaxies,
-    half_light_radius,
     holds_light,
-    pixel_radius,
     read_galaxies,
 )
 from sim2sky.ladder.plan import PLAIN_SCENE as PLAIN
 from sim2sky.ladder.render import depths, galaxy_properties, observe_rung, selected
 from sim2sky.ladder.survey import depth_per_arcsec2, rung_bands, scaled_psf, with_exposure
+from sim2sky.measure.radii import pixel_radii
 from sim2sky.observe.flux import NJY_AT_MAG_ZERO
 from sim2sky.observe.instrument import psf_fwhm_arcsec
 from sim2sky.observe.mock import observe_maps
@@ -86,7 +85,7 @@ def test_without_psf_and_pixel_a_stamp_is_the_map(galaxies, hst, rung):
     light = galaxies.maps[0, 0].astype(float)
     corners = [light[a::2, b::2] for a in (0, 1) for b in (0, 1)]
     # far from the cusp, where interpolation between pixels has nothing to guess
-    smooth = pixel_radius(32) > 0.3
+    smooth = pixel_radii(32, 32) > 5
     assert np.abs(image - np.sum(corners, axis=0))[smooth].max() < 0.02 * image[smooth].max()
     with_pixel = observe_rung(galaxies, rung(psf_factor=0.0), hst)[0, 0]
     with_psf = observe_rung(galaxies, rung(), hst)[0, 0]
@@ -147,18 +146,9 @@ def test_psf_widths_are_multiplied(tmp_path):
     assert scaled_psf(measured, 1.5, 0.06).pixel_scale_arcsec == pytest.approx(0.3)
 
 
-def test_half_light_radius_of_a_gaussian():
-    """Half of the light of a Gaussian lies within sqrt(2 ln 2) sigma."""
-    radius = pixel_radius(101)
-    sigma = np.array([0.1, 0.2])
-    light = np.exp(-0.5 * (radius / sigma[:, None, None]) ** 2)
-    np.testing.assert_allclose(half_light_radius(light), 1.1774 * sigma, rtol=0.03)
-    assert np.isnan(half_light_radius(np.zeros((1, 8, 8)))).all()
-
-
 def test_the_pixels_that_hold_the_light():
     """A Gaussian's brightest 90 % lie within sqrt(-2 ln 0.1) sigma."""
-    radius = pixel_radius(201)
+    radius = pixel_radii(201, 201) / 100.5
     inside = holds_light(np.exp(-0.5 * (radius / 0.15) ** 2)[None], 0.9)[0]
     expected = radius <= 0.15 * np.sqrt(-2 * np.log(0.1))
     assert (inside != expected).mean() < 0.002
