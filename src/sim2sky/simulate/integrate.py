@@ -6,6 +6,7 @@ forces are mutual. At the steps that resolve galaxy centres just well enough, hi
 symplectic schemes gain nothing per force evaluation.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +111,7 @@ def integrate(
     theta: float,
     max_energy_drift: float,
     name: str = "run",
+    is_over: Callable[[Array, Array], bool] = lambda time_gyr, separation_kpc: False,
 ) -> Track:
     """Run an N-body simulation and keep snapshots at equal intervals from the start.
 
@@ -129,6 +131,9 @@ def integrate(
         Allowed relative change of the total energy.
     name : str
         Named in the error message.
+    is_over : callable
+        Asked at each snapshot with the times in Gyr and the distances in kpc between the
+        cores so far, whether the run ends here.
 
     Returns
     -------
@@ -163,7 +168,8 @@ def integrate(
         if done % steps:
             continue
         kept.append(_snapshot(position, velocity, bodies, softening_kpc, theta))
-        if (done // steps) % _CHECK_EVERY and done < snapshots * steps:
+        last = done == snapshots * steps or is_over(*np.array(tracked).T)
+        if (done // steps) % _CHECK_EVERY and not last:
             continue
         now = _conserved(position, velocity, mass, softening_kpc)
         energy = abs(now[0] - start[0]) / abs(start[0])
@@ -177,11 +183,11 @@ def integrate(
                 expected=f"at most {max_energy_drift:g}",
                 fix="raise steps_per_orbit, lower timestep_gyr or raise softening_kpc",
             )
+        if last:
+            break
     fields = [np.stack(parts) for parts in zip(*kept, strict=True)]
     time, separation = np.array(tracked).T
-    return Track(
-        interval_gyr * np.arange(snapshots + 1), *fields, time, separation, *drift.tolist()
-    )
+    return Track(interval_gyr * np.arange(len(kept)), *fields, time, separation, *drift.tolist())
 
 
 def coalescence_time(time_gyr: Array, separation_kpc: Array, threshold_kpc: float) -> float:

@@ -25,6 +25,12 @@ class SuiteSettings(Settings):
         10.0, gt=0, description="steps at least in the shortest orbit of a system's galaxies"
     )
     duration_gyr: float = Field(2.0, gt=0, description="length of the encounters' runs")
+    after_coalescence_gyr: float | None = Field(
+        None,
+        ge=0.35,  # `integrate.coalescence_time` looks 0.3 Gyr ahead, and its median a bit more
+        description="an encounter's run ends this long after its cores have come together, if "
+        "that is earlier; without it all last `duration_gyr`",
+    )
     isolated_duration_gyr: float = Field(
         0.8,
         gt=0,

@@ -10,7 +10,7 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.seeding import generator
 from sim2sky.simulate.eddington import radial_grid
 from sim2sky.simulate.galaxies import Bodies, draw_model, potential_table, realise, shortest_period
-from sim2sky.simulate.integrate import Track, coalescence_time, integrate
+from sim2sky.simulate.integrate import Array, Track, coalescence_time, integrate
 from sim2sky.simulate.orbits import interaction_energy, launch, random_rotation
 from sim2sky.simulate.runs import SystemRun
 from sim2sky.simulate.settings import SuiteSettings
@@ -224,6 +224,12 @@ def run_system(system: System, settings: SuiteSettings) -> tuple[Bodies, Track, 
     step = min(settings.timestep_gyr, about.pop("period_gyr") / settings.steps_per_orbit)
     name = f"system {system.number} ({system.kind} {system.index})"
 
+    def is_over(time_gyr: Array, separation_kpc: Array) -> bool:
+        if not pair or settings.after_coalescence_gyr is None:
+            return False
+        together = coalescence_time(time_gyr, separation_kpc, settings.coalescence_kpc)
+        return time_gyr[-1] - together >= settings.after_coalescence_gyr - 1e-9
+
     def integrated(timestep_gyr: float) -> Track:
         return integrate(
             bodies,
@@ -234,6 +240,7 @@ def run_system(system: System, settings: SuiteSettings) -> tuple[Bodies, Track, 
             theta=settings.theta,
             max_energy_drift=settings.max_energy_drift,
             name=name,
+            is_over=is_over,
         )
 
     try:
@@ -276,8 +283,9 @@ def simulate_batch(settings: SuiteSettings, batch: int) -> list[SystemRun]:
     -------
     list of SystemRun
         On the suite's clock, whose end all runs share: isolated galaxies, which run
-        shorter, come in late. The initial conditions themselves are left out, since an
-        interval later they have mixed to a better equilibrium.
+        shorter, come in late, as do encounters that are over early. The initial conditions
+        themselves are left out, since an interval later they have mixed to a better
+        equilibrium.
 
     Raises
     ------

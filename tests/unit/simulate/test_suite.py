@@ -162,3 +162,23 @@ def test_a_run_that_just_fails_is_repeated_with_a_finer_step(caplog):
     assert about["energy_drift"] < strict["max_energy_drift"]
     assert np.array_equal(bodies.position, fine[0].position)
     assert np.array_equal(track.position, fine[1].position)
+
+
+def test_a_run_that_ends_after_coalescence_is_the_beginning_of_the_whole_run():
+    near = settings(
+        encounters=1, disks=0, ellipticals=0, duration_gyr=1.6, separation_kpc=12.0,
+        mass_ratio_min=0.8, coalescence_kpc=4.0, max_energy_drift=0.1, snapshot_interval_gyr=0.1,
+    )  # fmt: skip
+    system = list_systems(near)[0]
+    _, whole, about = run_system(system, near)
+    _, short, about_short = run_system(
+        system, near.model_copy(update={"after_coalescence_gyr": 0.4})
+    )
+    together = about["coalescence_gyr"]
+    assert together < 1.1  # else the run says nothing
+    assert about_short["coalescence_gyr"] == together
+    assert 0.4 <= short.time_gyr[-1] - together < 0.5
+    count = len(short.time_gyr)
+    assert count < len(whole.time_gyr)
+    assert np.array_equal(short.position, whole.position[:count])
+    assert np.isfinite(short.energy_drift)
