@@ -107,7 +107,10 @@ def test_flags_and_unlabelled_rows_are_dropped(make_stamps, caplog):
     strict = BuildSettings(drop_flags=1 << 9)
     part, _, _ = build_dataset([make_stamps(flag=flag, label=label)], strict, "mock")
     assert part.dataset.flag.max() == 1 << 17
-    assert "38 rows kept; dropped: 1 flagged (1 with flag 512), 1 of the others unlabelled" in caplog.text
+    assert (
+        "38 rows kept; dropped: 1 flagged (1 with flag 512), 1 of the others unlabelled"
+        in caplog.text
+    )
 
 
 THREE = {

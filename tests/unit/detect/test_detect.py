@@ -226,7 +226,8 @@ def test_a_broken_frame_is_left_out(frames, caplog):
     ("changes", "message"),
     [
         ({"pattern": "x*"}, r"x\*: no frames; expected files named .fits"),
-        ({"bands": ["g", "r"]}, "no object was found; got 0 usable frames of 1"),
+        ({"bands": ["g", "r"]}, "none of 1 frames can be used; got .*a.fits: a FITS image has an"),
+        ({"n_sigma": 1e9}, "no object was found; got 1 usable frames of 1; lower n_sigma"),
         ({"magnitude_range": (1, 2)}, "no object is wanted; widen magnitude_range"),
         ({"sky_patches": 1, "sky_patch_px": 300}, "no patch of sky is clear in its middle"),
     ],
