@@ -111,6 +111,8 @@ def test_tuning_is_planned_where_it_is_asked_for(project, tuned):
         ("seeds:", "seed:", r"unknown key 'experiments.noise.seed'; known keys:"),
         ("target: noisy", "target: nosy", "experiments.noise.target: 'nosy' is not defined"),
         ("methods: [", "methods: [mdm, ", "experiments.noise.methods: 'mdm' is not defined"),
+        ("survey: hst_wfc3_acs", "survey: hst", "domains.pristine.survey: no such file"),
+        ("bands: [F814W", "bands: [F606W", "domains.pristine.observe.bands: a band is not in"),
     ],
 )
 def test_typo_in_the_configuration_is_named(project, old, new, message):

@@ -10,11 +10,13 @@ from snakemake.exceptions import WorkflowError
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config, survey_file
 from sim2sky.errors import Sim2SkyError
+from sim2sky.inputs import check_inputs
 from sim2sky.observe.settings import SurveySettings
 from sim2sky.settings import parse_settings, read_settings
 
 try:
     CONFIG = parse_settings(Config, config, "configuration")
+    check_inputs(CONFIG)
 except Sim2SkyError as error:
     raise WorkflowError(str(error))
 
@@ -101,21 +103,12 @@ def simulation_path(name):
         return f"results/retrieved/{name}/manifest.json"
     if entry.path is None:
         return f"results/simulations/{name}"
-    if not entry.path.exists():
-        raise WorkflowError(
-            f"simulations.{name}.path: no such file or directory; got {entry.path}"
-        )
     return str(entry.path)
 
 
 def survey_images(wildcards):
     """Return the user's folder of images and table of labels of a domain."""
     entry = CONFIG.domains[wildcards.domain].images
-    for key, path in (("path", entry.path), ("labels", entry.labels)):
-        if path is not None and not path.exists():
-            raise WorkflowError(
-                f"domains.{wildcards.domain}.images.{key}: no such file or directory; got {path}"
-            )
     return {
         "images": str(entry.path),
         "labels": [str(entry.labels)] if entry.labels else [],

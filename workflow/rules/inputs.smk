@@ -7,22 +7,12 @@ from sim2sky.reliability.settings import ReliabilitySettings
 
 def survey_frames(wildcards):
     """Return the user's folder of frames of a domain."""
-    path = CONFIG.domains[wildcards.domain].frames.path
-    if not path.is_dir():
-        raise WorkflowError(
-            f"domains.{wildcards.domain}.frames.path: no such folder; got {path}"
-        )
-    return str(path)
+    return str(CONFIG.domains[wildcards.domain].frames.path)
 
 
 def published_files(wildcards):
     """Return the user's folder of a published dataset."""
-    path = CONFIG.domains[wildcards.domain].published.path
-    if not path.exists():
-        raise WorkflowError(
-            f"domains.{wildcards.domain}.published.path: no such folder; got {path}"
-        )
-    return str(path)
+    return str(CONFIG.domains[wildcards.domain].published.path)
 
 
 def realism_settings(experiment):
@@ -33,13 +23,7 @@ def realism_settings(experiment):
 def realism_reference(wildcards):
     """Return the user's table of shapes that stands beside both domains, if there is one."""
     path = realism_settings(wildcards.experiment).reference
-    if path is None:
-        return []
-    if not path.exists():
-        raise WorkflowError(
-            f"experiments.{wildcards.experiment}.realism.reference: no such file; got {path}"
-        )
-    return str(path)
+    return [] if path is None else str(path)
 
 
 def trial_initial_model(wildcards):

@@ -11,7 +11,7 @@ from sim2sky.build.audit import Part
 from sim2sky.build.classes import labels_by_rules, sample_rows, split_strata
 from sim2sky.build.dataset import SPLITS, Dataset
 from sim2sky.build.normalisation import Normalisation
-from sim2sky.build.settings import BuildSettings
+from sim2sky.build.settings import UNUSABLE_NAMES, BuildSettings
 from sim2sky.build.split import split_by_system
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.stamps import Stamps, read_stamps
@@ -91,8 +91,8 @@ def build_dataset(
             "no row is left",
             where=paths[0],
             got=f"{len(split)} rows, {int((columns['label'] < 0).sum())} without a label, "
-            f"{int((columns['flag'] & settings.drop_flags > 0).sum())} with a dropped flag",
-            fix="change drop_unlabelled or drop_flags, or look at the logs of observe",
+            f"flagged: {_reasons(columns['flag'], settings.drop_flags) or 'none'}",
+            fix="mend what the flags name, or change drop_unlabelled or drop_flags of build",
         )
     columns = {name: values[order] for name, values in columns.items()}
     split = split[order]
@@ -123,13 +123,24 @@ def _kept(columns: dict[str, np.ndarray], settings: BuildSettings) -> np.ndarray
     flagged = columns["flag"] & settings.drop_flags > 0
     unlabelled = columns["label"] < 0 if settings.drop_unlabelled else np.zeros_like(flagged)
     keep = ~(flagged | unlabelled)
+    reasons = _reasons(columns["flag"], settings.drop_flags)
     log.info(
-        "%d rows kept; dropped: %d flagged, %d of the others unlabelled",
+        "%d rows kept; dropped: %d flagged%s, %d of the others unlabelled",
         keep.sum(),
         flagged.sum(),
+        f" ({reasons})" if reasons else "",
         (unlabelled & ~flagged).sum(),
     )
     return keep
+
+
+def _reasons(flag: np.ndarray, mask: int) -> str:
+    """Return what flags within a mask say, and of how many rows."""
+    bits = (1 << number for number in range(mask.bit_length()) if mask >> number & 1)
+    counts = {bit: int((flag & bit > 0).sum()) for bit in bits}
+    return ", ".join(
+        f"{n} with {UNUSABLE_NAMES.get(bit, f'flag {bit}')}" for bit, n in counts.items() if n
+    )
 
 
 def _read_images(paths: Sequence[str | Path], order: np.ndarray) -> np.ndarray:

@@ -6,9 +6,16 @@ from pydantic import Field, model_validator
 
 from sim2sky.settings import Settings
 
-# FEW_STARS, EMPTY and UNREADABLE of the maps (fewer stars than the others tell the class by
-# their grain), and the three bits of observe: bad map, empty map, bad image.
-UNUSABLE = 1 << 8 | 1 << 11 | 1 << 12 | 1 << 16 | 1 << 17 | 1 << 18
+# Bits of the flag that make an image unusable, of the maps and of observe.
+UNUSABLE_NAMES = {
+    1 << 8: "fewer stars than n_particles of project",  # their grain would tell the class
+    1 << 11: "no stars in the map",
+    1 << 12: "unreadable simulation files",
+    1 << 16: "map with NaN",
+    1 << 17: "map without light",
+    1 << 18: "bad image",
+}
+UNUSABLE = sum(UNUSABLE_NAMES)
 
 
 class BuildSettings(Settings):

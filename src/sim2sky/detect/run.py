@@ -57,7 +57,7 @@ def detect_frames(
             "no frames", where=folder / settings.pattern, expected=f"files named {', '.join(FITS)}"
         )
     per_frame = -(-settings.sky_patches // len(paths))
-    stamps, objects, patches, scales, summary = [], [], [], [], {}
+    stamps, objects, patches, scales, summary, left_out = [], [], [], [], {}, []
     for path in paths:
         name = image_name(path, settings)
         try:
@@ -65,6 +65,7 @@ def detect_frames(
             frame = detect_objects(image, settings, path)
         except Sim2SkyError as error:
             log.warning("%s; the frame is left out", error)
+            left_out.append(error)
             continue
         table = measure_objects(frame, image, settings)
         depth = dict(zip(settings.bands, depth_mag_ab(frame, table), strict=True))
@@ -78,11 +79,16 @@ def detect_frames(
         table = _named(table, name, settings)
         objects.append(table)
         stamps.append(_stamps_of(frame, table, settings))
+    if len(left_out) == len(paths):
+        raise Sim2SkyError(
+            f"none of {len(paths)} frames can be used", where=folder, got=left_out[0]
+        ) from left_out[0]
     if not objects:
         raise Sim2SkyError(
             "no object was found",
             where=folder,
             got=f"{len(summary)} usable frames of {len(paths)}",
+            fix="lower n_sigma or min_pixels, or look at the frames",
         )
     everything = pd.concat(objects, ignore_index=True)
     everything.attrs = {"frames": json.dumps(summary)}

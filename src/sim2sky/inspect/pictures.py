@@ -1,7 +1,6 @@
-"""Images of others: FITS, pictures, arrays, folders of them, and published datasets."""
+"""Images of others: FITS, pictures, arrays and published datasets."""
 
 import warnings
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,8 @@ from sim2sky.inspect.report import Images, Report, Table
 from sim2sky.published.releases import recognise as release_of
 from sim2sky.published.settings import SIDES
 
-_SAMPLE = 50  # images of a folder that are opened
-_ZERO_POINTS = ("MAGZERO", "MAGZPT", "MAGZP", "ZEROPOINT", "ZP", "PHOTZP", "ABMAGZP")
-_FILTERS = ("FILTER", "BAND", "FILTNAM1", "FILTER1")
+ZERO_POINTS = ("MAGZERO", "MAGZPT", "MAGZP", "ZEROPOINT", "ZP", "PHOTZP", "ABMAGZP")
+FILTERS = ("FILTER", "BAND", "FILTNAM1", "FILTER1")
 
 
 def inspect_fits(path: Path) -> Report:
@@ -27,7 +25,7 @@ def inspect_fits(path: Path) -> Report:
     release = release_of(path.name)
     if release is not None:
         return inspect_release(path.parent, [release])
-    images, header, extensions = _read_fits(path)
+    images, header, extensions = read_fits(path)
     if images is None:
         if any(kind == "table" for _, kind, _ in extensions):
             return _inspect_fits_table(path, extensions)
@@ -35,7 +33,7 @@ def inspect_fits(path: Path) -> Report:
     report = Report(str(path), "FITS image", images=images)
     report.facts["size"] = f"{images.height} x {images.width} pixels"
     report.facts |= image_facts(images)
-    for name, keys in (("filter", _FILTERS), ("zero point", _ZERO_POINTS)):
+    for name, keys in (("filter", FILTERS), ("zero point", ZERO_POINTS)):
         value = next((header[key] for key in keys if key in header), None)
         if value is not None:
             report.facts[name] = str(value)
@@ -76,7 +74,7 @@ def _inspect_fits_table(path: Path, extensions: list[tuple[str, str, str]]) -> R
 
 def inspect_picture(path: Path) -> Report:
     """Report on a PNG or JPEG picture."""
-    images = _read_picture(path)
+    images = read_picture(path)
     report = Report(str(path), "picture", images=images)
     report.facts["size"] = f"{images.height} x {images.width} pixels"
     report.facts |= image_facts(images)
@@ -96,61 +94,6 @@ def inspect_array(path: Path) -> Report:
         report.images = Images(None, array.shape[1], array.shape[2], array.shape[3])
     if release_of(path.name) is None and path.name.startswith("labels_"):
         report.notes.append("Labels of DeepAdversaries; inspect the folder.")
-    return report
-
-
-def inspect_folder(path: Path, files: list[Path]) -> Report:
-    """Report on a folder of images.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    files : list of Path
-        Its images in the order of their names; some, evenly spread, are opened.
-
-    Returns
-    -------
-    Report
-        With `images` set to what most of them are.
-    """
-    report = Report(str(path), "folder of images")
-    suffixes = Counter(file.suffix.lower() for file in files)
-    report.facts["images"] = ", ".join(f"{n:,} {suffix}" for suffix, n in suffixes.items())
-    step = max(1, len(files) // _SAMPLE)
-    chosen, found, bad = files[::step], Counter(), []
-    for file in chosen:
-        try:
-            picture = file.suffix.lower() in (".png", ".jpg", ".jpeg")
-            images = _read_picture(file) if picture else _read_fits(file)[0]
-        except Sim2SkyError as error:
-            bad.append(f"{file.name}: {error.what}")
-            continue
-        if images is not None:
-            scale = images.pixel_scale_arcsec
-            key = (images.n_bands, images.height, images.width, images.units)
-            found[(*key, None if scale is None else round(scale, 4))] += 1
-    if not found:
-        raise Sim2SkyError("no image is readable", where=path, got="; ".join(bad[:3]))
-    (n_bands, height, width, units, scale), _ = found.most_common(1)[0]
-    report.images = Images(None, n_bands, height, width, scale, units)
-    report.facts["size"] = f"{height} x {width} pixels"
-    report.facts |= image_facts(report.images)
-    if len(found) > 1:
-        rows = [
-            [str(n), f"{h} x {w}", str(bands), unit or "-", "-" if s is None else f"{s:g}"]
-            for (bands, h, w, unit, s), n in found.most_common(8)
-        ]
-        columns = ["images", "pixels", "bands", "units", "pixel [arcsec]"]
-        report.tables.append(Table(f"kinds among {len(chosen)} that were opened", columns, rows))
-    if bad:
-        report.notes.append(f"{len(bad)} of {len(chosen)} can't be read, such as {bad[0]}.")
-    tables = sorted(p.name for p in path.parent.glob("*.csv")) + sorted(
-        p.name for p in path.glob("*.csv")
-    )
-    if tables:
-        report.notes.append(f"Tables nearby, perhaps of labels: {', '.join(tables[:4])}.")
-    report.notes.append("Usable as a domain: `images: {path: ...}`.")
     return report
 
 
@@ -213,7 +156,24 @@ def _read_array(path: Path) -> np.ndarray:
         raise Sim2SkyError("not a readable .npy file", where=path, got=error) from error
 
 
-def _read_picture(path: Path) -> Images:
+def read_picture(path: Path) -> Images:
+    """Return what a PNG or JPEG picture is like.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Images
+        8-bit, of one image.
+
+    Raises
+    ------
+    Sim2SkyError
+        If it cannot be read.
+    """
     try:
         with Image.open(path) as picture:
             picture.verify()
@@ -224,11 +184,31 @@ def _read_picture(path: Path) -> Images:
     return Images(None, n_bands, height, width, None, "8bit")
 
 
-def _read_fits(path: Path) -> tuple[Images | None, fits.Header, list[tuple[str, str, str]]]:
-    """Return the first image, its header, and name, kind and shape of every extension."""
+def read_fits(path: Path) -> tuple[Images | None, fits.Header, list[tuple[str, str, str]]]:
+    """Return what a FITS file holds, from its headers alone.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    images : Images or None
+        The first image; None if there is none.
+    header : astropy.io.fits.Header
+        Of the file and of that image.
+    extensions : list of tuple of str
+        Name, kind and shape of each.
+
+    Raises
+    ------
+    Sim2SkyError
+        If it cannot be read, is cut off, or the image has one axis or more than three.
+    """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", AstropyWarning)
             with fits.open(path) as hdus:
                 extensions = [
                     (hdu.name, "image" if hdu.is_image else "table", _hdu_shape(hdu))
@@ -241,13 +221,16 @@ def _read_fits(path: Path) -> tuple[Images | None, fits.Header, list[tuple[str, 
                 scale = _pixel_scale(image.header)
     except (OSError, ValueError, TypeError) as error:
         raise Sim2SkyError("not a readable FITS file", where=path, got=error) from error
+    cut = next((str(w.message) for w in told if "truncated" in str(w.message)), None)
+    if cut is not None:
+        raise Sim2SkyError("a FITS file that is cut off", where=path, got=cut)
     if len(shape) not in (2, 3):
         raise Sim2SkyError(
             "a FITS image of an unexpected shape", where=path, got=shape, expected="(C, y, x)"
         )
     n_bands = 1 if len(shape) == 2 else shape[0]
     units = header.get("BUNIT")
-    band = next((str(header[key]) for key in _FILTERS if key in header), None)
+    band = next((str(header[key]) for key in FILTERS if key in header), None)
     bands = [band] if band is not None and n_bands == 1 else None
     return Images(bands, n_bands, shape[-2], shape[-1], scale, units), header, extensions
 

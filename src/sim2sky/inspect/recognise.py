@@ -5,6 +5,7 @@ from pathlib import Path
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import open_hdf5
 from sim2sky.inspect import pictures, products, simulation
+from sim2sky.inspect.image_folder import inspect_image_folder
 from sim2sky.inspect.report import Report
 from sim2sky.published.releases import recognise as release_of
 
@@ -90,7 +91,7 @@ def _inspect_folder(path: Path) -> Report:
         return pictures.inspect_release(path, releases)
     images = [p for p in entries if p.name.lower().endswith((*_FITS, ".png", ".jpg", ".jpeg"))]
     if images:
-        return pictures.inspect_folder(path, images)
+        return inspect_image_folder(path, images)
     inner = [entry for entry in entries if entry.is_dir() and simulation.is_simulation(entry)]
     if len(inner) == 1:
         return simulation.inspect_folder(inner[0])

@@ -1,6 +1,5 @@
 """A survey's FITS image in nJy, with what its header and companions say of it."""
 
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy import units
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS
@@ -17,12 +15,10 @@ from scipy import ndimage
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_files import band_files, companion
-from sim2sky.observe.flux import flux_njy
+from sim2sky.observe.flux import flux_njy, njy_per_unit
 from sim2sky.observe.settings import FitsSettings
 
 UNIT_KEYS = ("BUNIT", "IMUNIT")
-# nanomaggies are 22.5 mag each (https://www.sdss.org/dr17/help/glossary/#nanomaggie)
-NANOMAGGY = re.compile(r"n(ano)?mag+(y|ie)s?|nmgy|nmaggies?", re.IGNORECASE)
 FILL_REACH_PX = 3  # a bad pixel farther than this from a good one is filled with the median
 
 
@@ -358,24 +354,22 @@ def _njy_per_unit(
             raise Sim2SkyError(
                 "the header lacks the zero point", where=path, expected=settings.zero_point_keyword
             )
-        return float(flux_njy(float(header[settings.zero_point_keyword])))
-    text = next((str(header[key]).strip() for key in UNIT_KEYS if key in header), "")
-    if text == "":
-        return 1.0
-    if NANOMAGGY.fullmatch(text):
-        return float(flux_njy(22.5))
-    try:
-        unit = units.Unit(text)
-        if unit.is_equivalent(units.nJy):
-            return float(unit.to(units.nJy))
-        if unit.is_equivalent(units.nJy / units.sr) and wcs is not None:
-            area = np.prod(proj_plane_pixel_scales(wcs)) * units.deg**2
-            return float((unit * area).to_value(units.nJy))
-    except ValueError:
-        pass
-    raise Sim2SkyError(
-        "the image is not in a known unit of flux",
-        where=path,
-        got=text,
-        fix="set zero_point_mag_ab, zero_point_keyword or nano_jansky_per_unit",
-    )
+        value = header[settings.zero_point_keyword]
+        try:
+            return float(flux_njy(float(value)))
+        except (TypeError, ValueError) as error:
+            raise Sim2SkyError(
+                "the zero point in the header is no number",
+                where=f"{path}: {settings.zero_point_keyword}",
+                got=repr(value),
+            ) from error
+    text = next(filter(None, (str(header.get(key, "")).strip() for key in UNIT_KEYS)), "")
+    factor = njy_per_unit(text, image_scale_arcsec(wcs))
+    if factor is None:
+        raise Sim2SkyError(
+            "the image is not in a known unit of flux",
+            where=path,
+            got=text or f"no {' or '.join(UNIT_KEYS)} in the header",
+            fix="set zero_point_mag_ab, zero_point_keyword or nano_jansky_per_unit (1 for nJy)",
+        )
+    return factor

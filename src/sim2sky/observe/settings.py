@@ -293,7 +293,7 @@ class FitsSettings(Settings):
         None,
         gt=0,
         description="nJy in one unit of a FITS pixel; null: by the zero point, else by the unit "
-        "in the header, else 1.",
+        "in the header.",
     )
     zero_point_mag_ab: list[float] | None = Field(
         None, description="AB magnitude of one unit of a pixel, by band; null: see above."

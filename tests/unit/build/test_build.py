@@ -107,7 +107,10 @@ def test_flags_and_unlabelled_rows_are_dropped(make_stamps, caplog):
     strict = BuildSettings(drop_flags=1 << 9)
     part, _, _ = build_dataset([make_stamps(flag=flag, label=label)], strict, "mock")
     assert part.dataset.flag.max() == 1 << 17
-    assert "38 rows kept; dropped: 1 flagged, 1 of the others unlabelled" in caplog.text
+    assert (
+        "38 rows kept; dropped: 1 flagged (1 with flag 512), 1 of the others unlabelled"
+        in caplog.text
+    )
 
 
 THREE = {
@@ -240,6 +243,11 @@ def test_unusable_stamps_are_errors(make_stamps, tmp_path):
         run_build(tmp_path, make_stamps(systems=[], images=np.zeros((0, 2, 8, 8))))
     with pytest.raises(Sim2SkyError, match="no row is left; got 40 rows, 40 without a label"):
         run_build(tmp_path, make_stamps(label=np.full(40, -1)))
+    few = np.full(40, 1 << 8)
+    few[:3] |= 1 << 16
+    message = "flagged: 40 with fewer stars than n_particles of project, 3 with map with NaN; mend"
+    with pytest.raises(Sim2SkyError, match=message):
+        run_build(tmp_path, make_stamps(flag=few))
     with pytest.raises(Sim2SkyError, match="a label has no class; got 2; expected below 2"):
         run_build(tmp_path, make_stamps(label=np.full(40, 2)))
     path = make_stamps()

@@ -37,12 +37,14 @@ def settings_with(**changes) -> DetectSettings:
 
 
 def header(side: int) -> fits.Header:
-    """Coordinates of a square frame around (150, 2) degrees."""
+    """Unit, and coordinates of a square frame around (150, 2) degrees."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
     wcs.wcs.crval, wcs.wcs.crpix = (150.0, 2.0), ((side + 1) / 2, (side + 1) / 2)
     wcs.wcs.cdelt = -SCALE_ARCSEC / 3600, SCALE_ARCSEC / 3600
-    return wcs.to_header()
+    found = wcs.to_header()
+    found["BUNIT"] = "nJy"
+    return found
 
 
 def crowd(n: int, side: int, apart: float, random: np.random.Generator) -> np.ndarray:

@@ -154,7 +154,7 @@ def test_stamps_objects_and_sky(frames, small_field, tmp_path):
 
 
 def test_fields_in_radii_conserve_flux(tmp_path):
-    fits.writeto(tmp_path / "a.fits", frame_of([(100, 100)], sigma=4.0))
+    fits.writeto(tmp_path / "a.fits", frame_of([(100, 100)], sigma=4.0), header(SIDE))
     settings = settings_with(image_pixels=24, field_radii=6.0, magnitude_range=(17, 20))
     stamps, _, _ = detect_frames(tmp_path, settings)
     assert len(stamps) == 1
@@ -167,14 +167,14 @@ def test_fields_in_radii_conserve_flux(tmp_path):
 
 def test_parts_of_one_region_are_one_system(tmp_path):
     places = [(50, 50), (120, 50), (131, 50)]
-    fits.writeto(tmp_path / "a.fits", frame_of(places))
+    fits.writeto(tmp_path / "a.fits", frame_of(places), header(SIDE))
     stamps, objects, _ = detect_frames(tmp_path, settings_with(image_pixels=16, min_snr=30))
     system = dict(zip(objects[objects["stamp"]]["x"].round(), stamps.columns["system_id"]))  # noqa: B905
     assert system[120] == system[131] != system[50]
 
 
 def test_a_stamp_that_leaves_the_frame_is_flagged_and_empty(tmp_path):
-    fits.writeto(tmp_path / "a.fits", frame_of([(10, 100), (100, 100)]))
+    fits.writeto(tmp_path / "a.fits", frame_of([(10, 100), (100, 100)]), header(SIDE))
     stamps, _, _ = detect_frames(tmp_path, settings_with(image_pixels=64, min_snr=30))
     outside = stamps.columns["flag"] & FLAG_BAD_IMAGE > 0
     assert outside.tolist().count(True) == 1
@@ -215,7 +215,7 @@ def test_bands_in_files_of_their_own_masks_and_weights(tmp_path):
 
 def test_a_broken_frame_is_left_out(frames, caplog):
     (frames / "b.fits").write_bytes((frames / "a.fits").read_bytes()[:5000])
-    fits.writeto(frames / "c.fits", np.full((64, 64), np.nan))
+    fits.writeto(frames / "c.fits", np.full((64, 64), np.nan), header(64))
     _, objects, _ = detect_frames(frames, settings_with(image_pixels=16))
     assert objects["frame"].unique().tolist() == ["a"]
     assert "b.fits: not a readable FITS file" in caplog.text
@@ -226,7 +226,8 @@ def test_a_broken_frame_is_left_out(frames, caplog):
     ("changes", "message"),
     [
         ({"pattern": "x*"}, r"x\*: no frames; expected files named .fits"),
-        ({"bands": ["g", "r"]}, "no object was found; got 0 usable frames of 1"),
+        ({"bands": ["g", "r"]}, "none of 1 frames can be used; got .*a.fits: a FITS image has an"),
+        ({"n_sigma": 1e9}, "no object was found; got 1 usable frames of 1; lower n_sigma"),
         ({"magnitude_range": (1, 2)}, "no object is wanted; widen magnitude_range"),
         ({"sky_patches": 1, "sky_patch_px": 300}, "no patch of sky is clear in its middle"),
     ],

@@ -17,6 +17,7 @@ from rich.console import Console
 from sim2sky.errors import Sim2SkyError
 from sim2sky.inspect.command import inspect
 from sim2sky.inspect.fit import compare, verdict
+from sim2sky.inspect.image_folder import band_files
 from sim2sky.inspect.recognise import inspect_path
 from sim2sky.inspect.report import Images, Report
 from sim2sky.inspect.screen import show
@@ -181,7 +182,7 @@ def test_fits_image_and_its_model(survey_image, model):
 def test_folder_of_images(survey_image, pictures, tmp_path):
     report = inspect_path(pictures)
     assert report.images == Images(None, 3, 30, 30, None, "8bit")
-    assert report.facts["images"] == "6 .png"
+    assert report.facts["files"] == "6 .png"
     assert any("1 of 6 can't be read, such as bad.png" in note for note in report.notes)
     assert any("labels.csv" in note for note in report.notes)
     assert [row[0] for row in report.tables[0].rows] == ["4", "1"]
@@ -194,6 +195,50 @@ def test_folder_of_images(survey_image, pictures, tmp_path):
         path.write_bytes(b"no")
     with pytest.raises(Sim2SkyError, match="no image is readable"):
         inspect_path(pictures)
+
+
+def test_frames_of_one_file_per_band(survey_image, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name in ("f0-g", "f0-r", "f1-g", "f1-r", "f1-mask", "f0-mask"):
+        survey_image(f"{name}.fits", shape=(80, 90), folder=folder)
+    report = inspect_path(folder)
+    assert report.images == Images(None, 2, 80, 90, pytest.approx(0.06), "nJy")
+    assert report.facts["images"] == "2 of 80 x 90 pixels"
+    assert [row[:2] for row in report.tables[0].rows] == [["-g", "2"], ["-r", "2"], ["-mask", "2"]]
+    assert any("band_suffixes: [-g, -r], mask_suffix: -mask;" in note for note in report.notes)
+    survey = images(bands=["a", "b"], n_bands=2, height=None, pixel_scale_arcsec=0.06)
+    assert compare(report, survey)[0].says == "2 channels in both, not named in one of them"
+    whole = (folder / "f1-r.fits").read_bytes()
+    (folder / "f1-r.fits").write_bytes(whole[: len(whole) // 2])
+    (folder / "f0-r.fits").unlink()
+    notes = inspect_path(folder).notes
+    assert "1 of 5 can't be read, such as f1-r.fits: a FITS file that is cut off." in notes
+    assert "Missing: f0-r." in notes
+    with pytest.raises(Sim2SkyError, match="cut off; got File may have been truncated"):
+        inspect_path(folder / "f1-r.fits")
+
+
+@pytest.mark.parametrize(
+    ("stems", "suffixes"),
+    [
+        (["a-g", "a-r"], ["-g", "-r"]),
+        (["a_F814W", "a_F160W", "b_F814W"], ["_F160W", "_F814W"]),
+        (["g1", "g2", "g3"], None),
+        (["cut-1", "cut-2"], None),
+        (["photo_g_orbit_1_i0_total", "photo_r_orbit_1_i0_total"], None),
+    ],
+)
+def test_which_files_are_bands_of_one_image(stems, suffixes):
+    found = band_files(stems)
+    assert suffixes == (None if found is None else found.suffixes)
+
+
+def test_a_folder_says_if_its_unit_is_none_of_flux(survey_image, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    survey_image(unit="AB mag/arcsec2", folder=folder)
+    assert any("is no known unit of flux: give" in note for note in inspect_path(folder).notes)
 
 
 def test_published_files(tmp_path):

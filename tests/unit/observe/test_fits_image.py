@@ -17,6 +17,9 @@ EXAMPLES = Path(__file__).parents[3] / ".." / "shared/data/surveys/fits-examples
 absent = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the FITS examples are not here")
 
 
+NJY = {"nano_jansky_per_unit": 1.0}
+
+
 def settings_with(**changes):
     return parse_settings(FitsSettings, {"bands": ["r"]} | changes, "images")
 
@@ -31,7 +34,9 @@ def sky_header(scale_arcsec=0.5, side=16):
     wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
     wcs.wcs.crval, wcs.wcs.crpix = (30.0, -5.0), ((side + 1) / 2, (side + 1) / 2)
     wcs.wcs.cdelt = -scale_arcsec / 3600, scale_arcsec / 3600
-    return wcs.to_header()
+    found = wcs.to_header()
+    found["BUNIT"] = "nJy"
+    return found
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,7 @@ def sky_header(scale_arcsec=0.5, side=16):
     [
         ({}, {}, 1.0),
         ({"BUNIT": "nanomaggy"}, {}, 3630.78),
-        ({"IMUNIT": "NMAGGIE "}, {}, 3630.78),
+        ({"BUNIT": "", "IMUNIT": "NMAGGIE "}, {}, 3630.78),
         ({"BUNIT": "nmgy"}, {}, 3630.78),
         ({"BUNIT": "uJy"}, {}, 1e3),
         ({"BUNIT": "Jy"}, {}, 1e9),
@@ -62,6 +67,8 @@ def test_units(tmp_path, keywords, changes, njy):
     ("keywords", "changes", "message"),
     [
         ({"BUNIT": "adu"}, {}, "not in a known unit of flux; got adu; set zero_point_mag_ab"),
+        ({"BUNIT": ""}, {}, "not in a known unit of flux; got no BUNIT or IMUNIT in the header"),
+        ({"ZP": "dark"}, {"zero_point_keyword": "ZP"}, "a.fits: ZP: .* is no number; got 'dark'"),
         ({"BUNIT": "furlong^"}, {}, "not in a known unit of flux; got furlong"),
         ({}, {"zero_point_keyword": "ZP"}, "the header lacks the zero point; expected ZP"),
         ({}, {"image_hdu": 3}, "a.fits: not a readable FITS file; got"),
@@ -73,7 +80,7 @@ def test_units(tmp_path, keywords, changes, njy):
 )
 def test_refusals(tmp_path, keywords, changes, message):
     first = fits.PrimaryHDU(np.ones((16, 16)))
-    first.header.update(keywords)
+    first.header.update({"BUNIT": "nJy"} | keywords)
     fits.HDUList([first, fits.ImageHDU(np.ones((4, 4), int))]).writeto(tmp_path / "a.fits")
     with pytest.raises(Sim2SkyError, match=message):
         read_fits_image(tmp_path / "a.fits", settings_with(**changes))
@@ -96,7 +103,7 @@ def test_masks_and_weights_in_extensions(tmp_path):
         *(fits.ImageHDU(mask, name="DQ"), fits.ImageHDU(weight, name="WHT")),
     ]
     fits.HDUList(hdus).writeto(tmp_path / "a.fits")
-    settings = settings_with(image_hdu="SCI", mask_hdu="DQ", mask_bits=2, weight_hdu="WHT")
+    settings = settings_with(**NJY, image_hdu="SCI", mask_hdu="DQ", mask_bits=2, weight_hdu="WHT")
     image = read_fits_image(tmp_path / "a.fits", settings)
     assert np.argwhere(image.bad).tolist() == [[2, 3], [5, 6], [7, 7], [8, 8]]
     assert np.isnan(image.pixels[0][image.bad]).all()
@@ -107,7 +114,7 @@ def test_holes_are_filled_from_their_surroundings(tmp_path):
     holed = pixels.copy()
     holed[5, 5] = np.nan
     fits.writeto(tmp_path / "a.fits", holed)
-    image = read_fits_image(tmp_path / "a.fits", settings_with())
+    image = read_fits_image(tmp_path / "a.fits", settings_with(**NJY))
     filled = image.filled(0.05, "a")[0]
     assert abs(filled[5, 5] - pixels[5, 5]) <= 16
     np.testing.assert_array_equal(np.delete(filled, 5 * 16 + 5), np.delete(pixels, 5 * 16 + 5))
@@ -120,7 +127,7 @@ def test_far_from_the_good_pixels_stands_the_median(tmp_path):
     pixels[:, :3] = 100.0
     pixels[10:22, 10:22] = np.nan
     fits.writeto(tmp_path / "a.fits", pixels)
-    filled = read_fits_image(tmp_path / "a.fits", settings_with()).filled(0.2, "a")[0]
+    filled = read_fits_image(tmp_path / "a.fits", settings_with(**NJY)).filled(0.2, "a")[0]
     assert filled[16, 16] == 3.0
     assert np.isfinite(filled).all()
 
@@ -140,7 +147,7 @@ def test_a_stamp_knows_its_place_and_scale(tmp_path):
 
 def test_bands_in_files_of_their_own_are_one_stamp(tmp_path):
     for name, value in (("x-g", 1.0), ("x-r", 2.0), ("y-g", 3.0)):
-        fits.writeto(tmp_path / f"{name}.fits", np.full((16, 16), value))
+        fits.writeto(tmp_path / f"{name}.fits", np.full((16, 16), value), sky_header())
     settings = stamp_settings(bands=["g", "r"], band_suffixes=["-g", "-r"])
     stamps = observe_images(tmp_path, None, settings)
     assert stamps.columns["galaxy_id"].tolist() == ["x", "y"]

@@ -34,7 +34,7 @@ GZ2_RULES = {
 
 
 def settings_with(**changes):
-    content = {"bands": ["i", "r", "g"], "image_pixels": 8} | changes
+    content = {"bands": ["i", "r", "g"], "image_pixels": 8, "nano_jansky_per_unit": 1.0} | changes
     return parse_settings(ObserveImagesSettings, content, "images")
 
 

@@ -50,8 +50,8 @@ def test_read_or_refused(name):
     bands = [f"band{k}" for k in range(expected[0])] if isinstance(expected, tuple) else ["r"]
     if isinstance(expected, str):
         with pytest.raises(Sim2SkyError, match=expected):
-            read_fits_image(path, FitsSettings(bands=bands))
+            read_fits_image(path, FitsSettings(bands=bands, nano_jansky_per_unit=1.0))
     else:
-        image = read_fits_image(path, FitsSettings(bands=bands))
+        image = read_fits_image(path, FitsSettings(bands=bands, nano_jansky_per_unit=1.0))
         assert image.pixels.shape == expected
         assert not image.bad.all()
