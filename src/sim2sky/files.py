@@ -1,6 +1,7 @@
 """Reading and writing files so that a crash never leaves half of one."""
 
 import json
+import math
 import os
 import shutil
 import uuid
@@ -176,6 +177,8 @@ def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
 def write_json(content: object, path: str | Path) -> None:
     """Write JSON atomically; numpy scalars and arrays are converted.
 
+    JSON has no infinite numbers and no NaN: both become null.
+
     Parameters
     ----------
     content : object
@@ -183,16 +186,24 @@ def write_json(content: object, path: str | Path) -> None:
     path : str or Path
         Output file.
     """
-
-    def convert(value: object) -> object:
-        if isinstance(value, np.generic | np.ndarray):
-            return value.tolist()
-        if isinstance(value, Path):
-            return str(value)
-        raise TypeError(f"cannot write {type(value).__name__} as JSON")
-
+    text = json.dumps(_json_value(content), indent=2, allow_nan=False)
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, default=convert) + "\n")
+        temporary.write_text(text + "\n")
+
+
+def _json_value(value: object) -> object:
+    """Return a value in JSON's own types."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _json_value(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
 
 
 def read_json(path: str | Path) -> dict:

@@ -83,6 +83,8 @@ def test_tables_and_json_round_trip(tmp_path):
         read_parquet(tmp_path / "bad.parquet")
     write_json({"x": np.float64(1.5), "y": np.arange(2), "p": Path("a")}, tmp_path / "j.json")
     assert read_json(tmp_path / "j.json") == {"x": 1.5, "y": [0, 1], "p": "a"}
+    write_json([{"x": (np.nan, np.float32(np.inf), 1)}, None], tmp_path / "j.json")
+    assert read_json(tmp_path / "j.json") == [{"x": [None, None, 1]}, None]
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(Sim2SkyError, match="not valid JSON"):
         read_json(tmp_path / "bad.json")

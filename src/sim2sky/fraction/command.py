@@ -11,6 +11,8 @@ from sim2sky.settings import read_settings
 
 log = logging.getLogger("sim2sky")
 
+_UNINFORMATIVE = 0.8  # width of an interval of a share
+
 
 def fraction(
     catalogue: Annotated[
@@ -55,3 +57,10 @@ def fraction(
             name,
             result["n_objects"],
         )
+        if share["high"] - share["low"] > _UNINFORMATIVE:
+            log.warning(
+                "%s: the interval by %s says next to nothing: the model hardly tells the classes "
+                "apart on held-out images, or there are too few of these or of the sample",
+                output,
+                name,
+            )

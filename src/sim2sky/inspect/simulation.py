@@ -54,7 +54,7 @@ def inspect_file(file: h5py.File, path: Path) -> Report:
     report.facts |= _star_facts(file)
     try:
         header = read_header(file)
-        report.facts["redshift"] = f"{header.redshift:.4g}"
+        report.facts["redshift"] = _redshift(header.redshift)
         report.facts["cosmology"] = f"h {header.hubble:g}, matter {header.omega_m:g}"
         if actual_star_count(file) == 0:
             raise Sim2SkyError("no stars", got=", ".join(file))
@@ -68,6 +68,13 @@ def inspect_file(file: h5py.File, path: Path) -> Report:
             f"The header claims {claimed:,} stars, the file holds {actual:,}: a broken download "
             "or a thinned file. Refused unless 'on_missing: skip', which flags it."
         )
+    n_files = int(attribute(file["Header"].attrs, "NumFilesPerSnapshot") or 1)
+    if n_files > 1:
+        report.notes.append(
+            f"One of {n_files} files of a snapshot: inspect the simulation's folder, which holds "
+            "output/snapdir_NNN."
+        )
+        return report
     report.notes.append("Usable as one galaxy: `simulations: {name: {path: ...}}`.")
     report.notes.append(_NO_LABELS)
     return report
@@ -92,7 +99,7 @@ def inspect_folder(path: Path) -> Report:
         rows.append(
             [
                 str(number),
-                f"{found.header(number).redshift:.3g}",
+                _redshift(found.header(number).redshift),
                 f"{len(table):,}",
                 f"{table['n_stars'].sum():,}",
                 f"{table['stellar_mass'].min():.2g} to {table['stellar_mass'].max():.2g}",
@@ -102,7 +109,8 @@ def inspect_folder(path: Path) -> Report:
     report.tables.append(Table("snapshots", columns, rows))
     report.facts["galaxies"] = str(sum(int(row[2].replace(",", "")) for row in rows))
     if n_flagged:
-        report.notes.append(f"{n_flagged} galaxies are flagged: their files are not whole.")
+        are = "galaxy is" if n_flagged == 1 else "galaxies are"
+        report.notes.append(f"{n_flagged} {are} flagged: not all of their files are whole.")
     if isinstance(found, CutoutSimulation):
         report.notes.append(
             "A subhalo's cutout holds the galaxy alone: companions are not in the picture."
@@ -217,7 +225,7 @@ def _folder_facts(folder: Path | None, of: str, count: object, what: str) -> tup
         try:
             with open_hdf5(path) as file:
                 header = read_header(file)
-                redshift = f"{header.redshift:.3g}"
+                redshift = _redshift(header.redshift)
                 expected = int(attribute(file["Header"].attrs, of) or 1)
                 total += count(file)
         except Sim2SkyError:
@@ -276,9 +284,14 @@ def _inspect_groups(file: h5py.File, path: Path) -> Report:
         )
         report.facts[name] = f"{here:,} of {total:,}"
     report.facts["files in all"] = str(int(attribute(attributes, "NumFiles") or 1))
-    report.facts["redshift"] = f"{read_header(file).redshift:.4g}"
+    report.facts["redshift"] = _redshift(read_header(file).redshift)
     report.notes.append("Inspect the simulation's folder, which holds output/groups_NNN.")
     return report
+
+
+def _redshift(value: float) -> str:
+    """Return a redshift as text; a snapshot at the end of a run may be off zero by rounding."""
+    return f"{round(value, 6):.4g}"
 
 
 def _sentence(error: Sim2SkyError) -> str:

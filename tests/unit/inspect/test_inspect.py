@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,7 +38,7 @@ def test_simulation_directory(root, factory):
     assert report.kind == "simulation"
     rows = report.tables[0].rows
     assert [row[0] for row in rows] == ["0", "1"]
-    assert rows[0][1] == f"{factory.REDSHIFTS[0]:.3g}"
+    assert float(rows[0][1]) == pytest.approx(factory.REDSHIFTS[0], rel=1e-3)
     assert rows[0][3:] == ["8", "yes"]
     assert report.facts["SubLink trees"] == "none"
     assert "GFM_Metallicity" in report.facts["fields of the stars"]
@@ -76,7 +77,10 @@ def test_single_simulation_files(root, hdf5):
     report = inspect_path(snapshot)
     assert report.kind == "simulation file"
     assert report.facts["cosmology"] == "h 0.7, matter 0.3"
-    assert any("Usable as one galaxy" in note for note in report.notes)
+    assert any("One of 3 files of a snapshot" in note for note in report.notes)
+    with h5py.File(snapshot, "a") as file:
+        file["Header"].attrs["NumFilesPerSnapshot"] = 1
+    assert any("Usable as one galaxy" in note for note in inspect_path(snapshot).notes)
     empty = inspect_path(root / "output/snapdir_000/snap_000.2.hdf5")
     assert empty.notes == ["Cannot be used: no stars (Header)."]
     groups = inspect_path(root / "output/groups_000/fof_subhalo_tab_000.0.hdf5")
