@@ -6,6 +6,13 @@ from pydantic import Field, model_validator
 
 from sim2sky.settings import Settings
 
+BANDS = (
+    *("F814W", "F160W", "F356W"),
+    *(f"sdss_{band}" for band in "ugriz"),
+    *(f"lsst_{band}" for band in "ugrizy"),
+)
+"""What the shipped table of stellar populations knows; it takes seconds to open."""
+
 
 class ProjectSettings(Settings):
     """How stars become maps. No picture may depend on a galaxy's label."""
@@ -82,4 +89,9 @@ class ProjectSettings(Settings):
             raise ValueError(f"visible_companion_sizes must be [nearest, farthest], not {visible}")
         if len(set(self.bands)) < len(self.bands):
             raise ValueError(f"bands are named twice: {', '.join(self.bands)}")
+        if unknown := [band for band in self.bands if band not in BANDS]:
+            raise ValueError(
+                f"no such band: {', '.join(unknown)}; the stellar populations have "
+                f"{', '.join(BANDS)}"
+            )
         return self

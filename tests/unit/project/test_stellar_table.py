@@ -6,6 +6,7 @@ import pytest
 from astropy.cosmology import FlatLambdaCDM
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.project.settings import BANDS
 from sim2sky.project.stellar_table import SHIPPED_TABLE, StellarTable
 
 DATA = Path(__file__).parents[3] / ".." / "shared/data"
@@ -102,6 +103,7 @@ def test_intergalactic_hydrogen_takes_the_u_band_at_redshift_four():
 
 
 def test_the_shipped_table_is_small_and_says_where_it_comes_from():
+    assert tuple(TABLE.bands) == BANDS  # what settings promise
     assert SHIPPED_TABLE.stat().st_size < 1_000_000
     with h5py.File(SHIPPED_TABLE) as file:
         assert file["magnitude"].dtype == np.float32
