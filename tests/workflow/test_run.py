@@ -63,25 +63,21 @@ def test_both_domains_hold_the_same_galaxies_in_the_same_split(finished):
 
 def test_table_holds_every_method_in_both_domains(finished):
     table = pd.read_parquet(finished.folder / "results/experiments/noise/table.parquet")
-    trained, baselines = {"source_only", "adabn", "mmd", "oracle"}, {"asymmetry", "random_forest"}
+    trained, baselines = {"source_only", "mmd"}, {"asymmetry", "random_forest"}
     assert set(table.method) == trained | baselines
-    assert len(table) == 12
+    assert len(table) == 8
     assert set(table.method[table.train_seconds.notna()]) == trained
     assert table.n_hard.notna().equals(table.domain == "target")
     assert (table.balanced_accuracy_low <= table.balanced_accuracy).all()
     assert (table.balanced_accuracy <= table.balanced_accuracy_high).all()
 
 
-def test_second_call_does_nothing(finished):
-    run = finished.snakemake("results/figures", *CONFIG)
-    assert "Nothing to be done" in run.stdout + run.stderr
-
-
-def test_touching_a_source_file_reruns_nothing(finished):
+def test_second_call_does_nothing_though_source_files_were_touched(finished):
     later = time.time() + 5
     for file in (finished.folder / "src/sim2sky").rglob("*.py"):
         os.utime(file, (later, later))
-    assert finished.planned_rules("results/figures", *CONFIG) == set()
+    run = finished.snakemake("results/figures", *CONFIG)
+    assert "Nothing to be done" in run.stdout + run.stderr
 
 
 def test_editing_a_stage_reruns_it_and_what_follows(finished):
@@ -149,8 +145,8 @@ def test_class_that_only_the_target_has(finished):
         build = config["domains"][origin]["build"] | sort
         config["domains"][name] = {"stamps_of": origin, "build": build}
     config["experiments"]["open"] = config["experiments"]["noise"] | {
-        "source": "known", "target": "three", "methods": ["source_only", "oracle"],
-        "seeds": [0], "show": ["source_only"],
+        "source": "known", "target": "three", "methods": ["source_only", "adabn", "oracle"],
+        "baselines": [], "seeds": [0], "show": ["source_only"],
     }  # fmt: skip
     path = finished.folder / "config/test/open.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -161,6 +157,11 @@ def test_class_that_only_the_target_has(finished):
     audit = json.loads((folder / "audit.json").read_text())
     assert audit["classes"]["target_only"] == ["merger"]
     table = pd.read_parquet(folder / "table.parquet").set_index(["method", "domain"])
+    assert set(table.index) == {
+        (method, domain)
+        for method in ("source_only", "adabn", "oracle")
+        for domain in ("source", "target")
+    }
     assert not {"recall_merger", "auc_merger"} & set(table)
     in_target = table.xs("target", level="domain")
     assert in_target["h_score"].between(0, 1).all()

@@ -60,15 +60,27 @@ def as_json(settings):
     return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
+@cache
+def imported_files(file):
+    """Return the source files that a source file imports."""
+    root, found = Path("src/sim2sky"), []
+    for module in re.findall(r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()):
+        path = root / module.replace(".", "/")
+        found += [
+            p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()
+        ]
+    return found
+
+
+@cache
 def stage_code(stage):
     """Return the source files that a stage's results depend on: its own and what they import.
 
     Named as inputs, they make an edit rerun the stage. Small inputs are compared
     by checksum, so touching a file or checking it out again reruns nothing.
     """
-    root = Path("src/sim2sky")
     found, todo = set(), [
-        p for p in (root / stage).rglob("*") if p.suffix in CODE_SUFFIXES
+        p for p in (Path("src/sim2sky") / stage).rglob("*") if p.suffix in CODE_SUFFIXES
     ]
     while todo:
         file = todo.pop()
@@ -76,16 +88,8 @@ def stage_code(stage):
             continue
         found.add(file)
         if file.suffix == ".py":
-            for module in re.findall(
-                r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()
-            ):
-                path = root / module.replace(".", "/")
-                todo += [
-                    p
-                    for p in (path.with_suffix(".py"), path / "__init__.py")
-                    if p.exists()
-                ]
-    return sorted(str(file) for file in found - PLUMBING)
+            todo += imported_files(file)
+    return tuple(sorted(str(file) for file in found - PLUMBING))
 
 
 def simulation_path(name):
