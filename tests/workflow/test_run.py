@@ -225,24 +225,29 @@ def with_real_simulations(finished):
     return finished, ("--configfile", "config/test/config.yaml", str(path))
 
 
-@needs(CUTOUT)
-def test_cutout_becomes_a_catalogue(with_real_simulations):
+@pytest.fixture(scope="module")
+def real_catalogues(with_real_simulations):
+    """The folder of results in which the real simulations that are here have become catalogues."""
     project, words = with_real_simulations
-    project.snakemake("results/catalogues/cutout/000.parquet", *words)
-    catalogue = pd.read_parquet(project.folder / "results/catalogues/cutout/000.parquet")
+    names = [name for name, path in (("cutout", CUTOUT), ("subbox", SUBBOX)) if path.exists()]
+    project.snakemake(*(f"results/catalogues/{name}/000.parquet" for name in names), *words)
+    return project.folder / "results"
+
+
+@needs(CUTOUT)
+def test_cutout_becomes_a_catalogue(real_catalogues):
+    catalogue = pd.read_parquet(real_catalogues / "catalogues/cutout/000.parquet")
     assert len(catalogue) == 4  # one galaxy, four views
     assert catalogue["probability_merger"].between(0, 1).all()
 
 
 @needs(SUBBOX)
-def test_subbox_with_a_missing_file_becomes_a_flagged_catalogue(with_real_simulations):
-    project, words = with_real_simulations
-    project.snakemake("results/catalogues/subbox/000.parquet", *words)
-    galaxies = pd.read_parquet(project.folder / "results/samples/subbox/galaxies.parquet")
+def test_subbox_with_a_missing_file_becomes_a_flagged_catalogue(real_catalogues):
+    galaxies = pd.read_parquet(real_catalogues / "samples/subbox/galaxies.parquet")
     assert len(galaxies) == 3
     assert (galaxies["flag"] != 0).all()
     assert (galaxies["label"] == -1).all()
-    catalogue = pd.read_parquet(project.folder / "results/catalogues/subbox/000.parquet")
+    catalogue = pd.read_parquet(real_catalogues / "catalogues/subbox/000.parquet")
     assert len(catalogue) == 12
     assert catalogue["probability_merger"].between(0, 1).all()
 
