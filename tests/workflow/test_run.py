@@ -111,26 +111,15 @@ def test_one_rule_can_be_rerun(finished):
     assert not rules & {"simulate_systems", "observe_stamps", "build_dataset"}
 
 
-def test_method_starts_from_a_model_of_another_experiment(finished):
+@pytest.fixture(scope="module")
+def further(finished, tuned):
+    """Three more experiments, run in one call; what the first of the models was before it."""
     config = yaml.safe_load((ROOT / "config/test/config.yaml").read_text())
     origin = {"experiment": "noise", "method": "mmd"}
     config["methods"] = {"tuned": {"name": "tuned", "init_from": origin}}
     back = {"source": "noisy", "target": "pristine", "seeds": [1]}
     back |= {"methods": ["source_only", "tuned"], "show": ["tuned"]}
     config["experiments"]["back"] = config["experiments"]["noise"] | back
-    path = finished.folder / "config/test/transfer.yaml"
-    path.write_text(yaml.safe_dump(config))
-    first = finished.folder / "results/experiments/noise/models/mmd/deepmerge/1/model.pt"
-    before = first.stat().st_mtime_ns
-    target = "results/experiments/back/models/tuned/deepmerge/1/model.pt"
-    finished.snakemake(target, "--configfile", str(path))
-    assert first.stat().st_mtime_ns == before
-    log = finished.folder / "results/logs/train_model/back/tuned/deepmerge/1.log"
-    assert "weights taken over from the initial model\n" in log.read_text()
-
-
-def test_class_that_only_the_target_has(finished):
-    config = yaml.safe_load((ROOT / "config/test/config.yaml").read_text())
     rules = {
         # kinds that every split of the tiny suite holds
         "even": "label == 0 and snapshot % 2 == 0",
@@ -148,12 +137,31 @@ def test_class_that_only_the_target_has(finished):
         "source": "known", "target": "three", "methods": ["source_only", "adabn", "oracle"],
         "baselines": [], "seeds": [0], "show": ["source_only"],
     }  # fmt: skip
-    path = finished.folder / "config/test/open.yaml"
+    path = finished.folder / "config/test/further.yaml"
     path.write_text(yaml.safe_dump(config))
-    folder = finished.folder / "results/experiments/open"
-    targets = [f"results/experiments/open/{name}.png" for name in ("confusion", "roc", "scores")]
-    finished.snakemake(*targets, "--configfile", str(path))
-    assert not (finished.folder / "results/domains/known/stamps").exists()
+    first = finished.folder / "results/experiments/noise/models/mmd/deepmerge/1/model.pt"
+    before = first.stat().st_mtime_ns
+    targets = ["back/models/tuned/deepmerge/1/model.pt"]
+    targets += [f"open/{name}.png" for name in ("confusion", "roc", "scores")]
+    targets += ["tuned/regret.png", "tuned/models/mmd/deepmerge/0/model.pt"]
+    finished.snakemake(
+        *(f"results/experiments/{target}" for target in targets),
+        *("--configfile", str(path), tuned(finished)[-1]),
+    )
+    return finished.folder / "results", first, before
+
+
+def test_method_starts_from_a_model_of_another_experiment(further):
+    results, first, before = further
+    assert first.stat().st_mtime_ns == before
+    log = results / "logs/train_model/back/tuned/deepmerge/1.log"
+    assert "weights taken over from the initial model\n" in log.read_text()
+
+
+def test_class_that_only_the_target_has(further):
+    results, *_ = further
+    folder = results / "experiments/open"
+    assert not (results / "domains/known/stamps").exists()
     audit = json.loads((folder / "audit.json").read_text())
     assert audit["classes"]["target_only"] == ["merger"]
     table = pd.read_parquet(folder / "table.parquet").set_index(["method", "domain"])
@@ -169,18 +177,9 @@ def test_class_that_only_the_target_has(finished):
     assert table.xs("source", level="domain")["h_score"].isna().all()
 
 
-def test_report_is_written(finished):
-    finished.snakemake("results/figures", *CONFIG, "--report", "report.html")
-    assert "Snakemake Report" in (finished.folder / "report.html").read_text()
-
-
-def test_final_models_take_the_settings_chosen_from_trials(finished, tuned):
-    folder = finished.folder / "results/experiments/tuned"
-    targets = ["regret.png", "models/mmd/deepmerge/0/model.pt"]
-    finished.snakemake(
-        *(f"results/experiments/tuned/{target}" for target in targets),
-        *tuned(finished),
-    )
+def test_final_models_take_the_settings_chosen_from_trials(further):
+    results, *_ = further
+    folder = results / "experiments/tuned"
     choice = json.loads((folder / "trials/mmd/deepmerge/choice.json").read_text())
     assert [trial["trial"] for trial in choice["trials"]] == [0, 1]
     scores = [trial["score"] for trial in choice["trials"]]
@@ -193,6 +192,11 @@ def test_final_models_take_the_settings_chosen_from_trials(finished, tuned):
     regret = pd.read_parquet(folder / "regret.parquet")
     assert set(regret["method"]) == {"source_only", "mmd", ""}
     assert (regret["regret"] >= 0).all()
+
+
+def test_report_is_written(finished):
+    finished.snakemake("results/figures", *CONFIG, "--report", "report.html")
+    assert "Snakemake Report" in (finished.folder / "report.html").read_text()
 
 
 def test_failing_job_shows_one_message_and_leaves_no_output(finished):
