@@ -74,6 +74,14 @@ def imported_files(file):
             p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()
         ]
     return files
+    """Return the source files that a source file imports."""
+    root, found = Path("src/sim2sky"), []
+    for module in re.findall(r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()):
+        path = root / module.replace(".", "/")
+        found += [
+            p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()
+        ]
+    return found
 
 
 @cache
@@ -91,6 +99,17 @@ def stage_code(stage):
             found.add(file)
             todo += imported_files(file)
     return sorted(str(file) for file in found - PLUMBING)
+    found, todo = set(), [
+        p for p in (Path("src/sim2sky") / stage).rglob("*") if p.suffix in CODE_SUFFIXES
+    ]
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found.add(file)
+        if file.suffix == ".py":
+            todo += imported_files(file)
+    return tuple(sorted(str(file) for file in found - PLUMBING))
 
 
 def simulation_path(name):
