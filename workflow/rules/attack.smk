@@ -8,7 +8,6 @@ rule attack_model:
         model=f"{MODEL}/model.pt",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("attack"),
     output:
         table=f"{MODEL}/attacks.parquet",
         church=f"{MODEL}/church.h5",
@@ -22,6 +21,7 @@ rule attack_model:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("attack"),
         settings=lambda w: as_json(attack_settings(w.experiment)),
     message:
         "Attacking {wildcards.method}, {wildcards.network}, seed {wildcards.seed} of {wildcards.experiment}"
@@ -39,7 +39,6 @@ rule attack_model:
 rule compare_attacks:
     input:
         attacks=shown_files("attacks.parquet"),
-        code=stage_code("attack"),
     output:
         table="results/experiments/{experiment}/attack.parquet",
         csv="results/experiments/{experiment}/attack.csv",
@@ -53,6 +52,7 @@ rule compare_attacks:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("attack"),
         settings=lambda w: as_json(attack_settings(w.experiment)),
     message:
         "Comparing the attacked models of {wildcards.experiment}"

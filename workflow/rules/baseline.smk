@@ -6,7 +6,6 @@ rule predict_baseline:
     input:
         source=shapes_of("source"),
         target=shapes_of("target"),
-        code=stage_code("baseline"),
     output:
         f"{BASELINE}/predictions.parquet",
     log:
@@ -18,6 +17,8 @@ rule predict_baseline:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("baseline"),
     message:
         "Classifying by {wildcards.baseline}, seed {wildcards.seed} for {wildcards.experiment}"
     shell:

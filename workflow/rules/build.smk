@@ -10,7 +10,6 @@ rule build_dataset:
             CONFIG.n_shards(w.domain),
         ),
         sample=lambda w: domain_sample(w.domain),
-        code=stage_code("build"),
     output:
         dataset="results/domains/{domain}/dataset.h5",
         audit="results/domains/{domain}/audit.json",
@@ -26,6 +25,7 @@ rule build_dataset:
         mem_mb=lambda wildcards, attempt: attempt * 4000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("build"),
         settings=lambda w: as_json(CONFIG.domains[w.domain].build),
         sample=lambda w, input: f"--sample {input.sample}" if input.sample else "",
     message:
@@ -44,7 +44,6 @@ rule audit_experiment:
     input:
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("build"),
     output:
         "results/experiments/{experiment}/audit.json",
     log:
@@ -56,6 +55,8 @@ rule audit_experiment:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 4000,
         runtime=lambda wildcards, attempt: attempt * 30,
+    params:
+        code=stage_code("build"),
     message:
         "Auditing the experiment {wildcards.experiment} for leaks between its domains"
     shell:

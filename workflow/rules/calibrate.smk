@@ -7,7 +7,6 @@ rule calibrate_model:
         model=f"{MODEL}/model.pt",
         source=experiment_dataset("source"),
         target=adapted_to,
-        code=stage_code("calibrate"),
     output:
         f"{MODEL}/calibration.h5",
     log:
@@ -20,6 +19,7 @@ rule calibrate_model:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("calibrate"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].calibrate),
         target=lambda w, input: f"--target {input.target}" if input.target else "",
     message:

@@ -1,5 +1,6 @@
 # Shared by all rules. The validated configuration, the names that wildcards
 # may take, the settings a rule passes on, and input functions.
+import hashlib
 import json
 import re
 from functools import cache
@@ -74,22 +75,16 @@ def imported_files(file):
             p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()
         ]
     return files
-    """Return the source files that a source file imports."""
-    root, found = Path("src/sim2sky"), []
-    for module in re.findall(r"(?:from|import) sim2sky\.([\w.]+)", file.read_text()):
-        path = root / module.replace(".", "/")
-        found += [
-            p for p in (path.with_suffix(".py"), path / "__init__.py") if p.exists()
-        ]
-    return found
 
 
 @cache
 def stage_code(stage):
-    """Return the source files that a stage's results depend on: its own and what they import.
+    """Return a digest of the source files that a stage's results depend on.
 
-    Named as inputs, they make an edit rerun the stage. Small inputs are compared
-    by checksum, so touching a file or checking it out again reruns nothing.
+    These are its own and what they import. Named among a rule's params, the digest
+    makes an edit rerun the stage; touching a file or checking it out again reruns
+    nothing. The files themselves as inputs would do the same, but there are dozens,
+    and Snakemake looks at each input of each job again and again.
     """
     own = Path("src/sim2sky", stage).rglob("*")
     found, todo = set(), [p for p in own if p.suffix in CODE_SUFFIXES]
@@ -98,18 +93,16 @@ def stage_code(stage):
         if file not in found:
             found.add(file)
             todo += imported_files(file)
-    return sorted(str(file) for file in found - PLUMBING)
-    found, todo = set(), [
-        p for p in (Path("src/sim2sky") / stage).rglob("*") if p.suffix in CODE_SUFFIXES
-    ]
-    while todo:
-        file = todo.pop()
-        if file in found:
-            continue
-        found.add(file)
-        if file.suffix == ".py":
-            todo += imported_files(file)
-    return tuple(sorted(str(file) for file in found - PLUMBING))
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(found - PLUMBING):
+        digest.update(f"{file}\0".encode() + file_digest(file))
+    return digest.hexdigest()
+
+
+@cache
+def file_digest(file):
+    """Return a digest of a file's content."""
+    return hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
 
 
 def simulation_path(name):

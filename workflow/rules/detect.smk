@@ -6,7 +6,6 @@
 rule detect_objects:
     input:
         frames=survey_frames,
-        code=stage_code("detect"),
     output:
         stamps="results/domains/{domain}/stamps/{shard}.h5",
         objects="results/domains/{domain}/objects/{shard}.parquet",
@@ -23,6 +22,7 @@ rule detect_objects:
         mem_mb=lambda wildcards, attempt: attempt * 4000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("detect"),
         settings=lambda w: as_json(CONFIG.domains[w.domain].frames.settings),
     message:
         "Finding the galaxies in the frames of the domain {wildcards.domain}"

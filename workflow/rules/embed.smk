@@ -9,7 +9,6 @@ rule embed_latents:
         model=f"{MODEL}/model.pt",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("embed"),
     output:
         f"{MODEL}/latents.h5",
     log:
@@ -22,6 +21,7 @@ rule embed_latents:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("embed"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].embed),
     message:
         "Embedding the latents of {wildcards.method}, seed {wildcards.seed}, for {wildcards.experiment}"
@@ -40,7 +40,6 @@ rule embed_untrained:
         model=shown_model,
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("embed"),
     output:
         UNTRAINED,
     log:
@@ -53,6 +52,7 @@ rule embed_untrained:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("embed"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].embed),
     message:
         "Embedding the latents before training, seed {wildcards.seed}, for {wildcards.experiment}"
@@ -69,7 +69,6 @@ rule embed_untrained:
 rule tabulate_separation:
     input:
         latents=shown_latents,
-        code=stage_code("embed"),
     output:
         table="results/experiments/{experiment}/separation.parquet",
         csv="results/experiments/{experiment}/separation.csv",
@@ -82,6 +81,8 @@ rule tabulate_separation:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("embed"),
     message:
         "Comparing the latent spaces of {wildcards.experiment}"
     shell:

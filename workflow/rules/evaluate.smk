@@ -10,7 +10,6 @@ rule evaluate_model:
         model=f"{MODEL}/model.pt",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("evaluate"),
     output:
         predictions=f"{MODEL}/predictions.parquet",
         metrics=f"{MODEL}/metrics.json",
@@ -25,6 +24,7 @@ rule evaluate_model:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("evaluate"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
     message:
         "Evaluating {wildcards.method}, {wildcards.network}, seed {wildcards.seed} for {wildcards.experiment}"
@@ -47,7 +47,6 @@ rule aggregate_scores:
         baselines=baseline_predictions,
         histories=model_files("history.csv"),
         shapes=experiment_shapes,
-        code=stage_code("evaluate"),
     output:
         table="results/experiments/{experiment}/table.parquet",
         csv="results/experiments/{experiment}/table.csv",
@@ -61,6 +60,7 @@ rule aggregate_scores:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("evaluate"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
         shapes=lambda w, input: (
             ["--source-shapes", input.shapes[0], "--target-shapes", input.shapes[1]]

@@ -8,7 +8,6 @@ rule explain_model:
         model=f"{MODEL}/model.pt",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("explain"),
     output:
         f"{MODEL}/explain.h5",
     log:
@@ -21,6 +20,7 @@ rule explain_model:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("explain"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].explain),
     message:
         "Grad-CAM of {wildcards.method}, seed {wildcards.seed}, for {wildcards.experiment}"
@@ -37,7 +37,6 @@ rule explain_model:
 rule tabulate_attribution:
     input:
         explanations=shown_files("explain.h5"),
-        code=stage_code("explain"),
     output:
         table="results/experiments/{experiment}/attribution.parquet",
         csv="results/experiments/{experiment}/attribution.csv",
@@ -51,6 +50,7 @@ rule tabulate_attribution:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("explain"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].explain),
     message:
         "Summing up where the models of {wildcards.experiment} look"

@@ -8,7 +8,6 @@ rule explore_model:
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
         latents=f"{MODEL}/latents.h5",
-        code=stage_code("explore"),
     output:
         directory(f"{MODEL}/explore"),
     log:
@@ -21,6 +20,7 @@ rule explore_model:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("explore"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].explore),
     message:
         "Points and pictures of {wildcards.method}, seed {wildcards.seed}, for {wildcards.experiment}"

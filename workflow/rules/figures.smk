@@ -6,7 +6,6 @@ rule figures:
     input:
         files=figure_files,
         captions=sorted(str(p) for p in Path("workflow/report").glob("*.rst")),
-        code=stage_code("figures"),
     output:
         directory("results/figures"),
     log:
@@ -15,6 +14,7 @@ rule figures:
     conda:
         "../../envs/sim2sky.yaml"
     params:
+        code=stage_code("figures"),
         settings=as_json(CONFIG.figures),
         configuration=as_json(CONFIG),
     message:

@@ -7,7 +7,6 @@ rule estimate_fraction:
     input:
         shards=catalogue_shards,
         calibrations=catalogue_models("calibration.h5"),
-        code=stage_code("fraction"),
     output:
         json="results/fractions/{catalogue}.json",
         table="results/fractions/{catalogue}.parquet",
@@ -21,6 +20,7 @@ rule estimate_fraction:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("fraction"),
         settings=lambda w: as_json(CONFIG.catalogues[w.catalogue].fraction),
         calibrations=lambda w, input: [
             f"--calibration={path}" for path in input.calibrations

@@ -10,7 +10,6 @@ rule observe_ladder:
         maps=ladder_maps,
         surveys=ladder_surveys,
         sky=ladder_sky,
-        code=stage_code("ladder"),
     output:
         "results/experiments/{experiment}/rungs.h5",
     log:
@@ -25,6 +24,7 @@ rule observe_ladder:
         mem_mb=lambda wildcards, attempt: attempt * 4000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("ladder"),
         settings=lambda w: as_json(CONFIG.ladder_plan(w.experiment)),
         sky=lambda w, input: ["--sky", input.sky] if input.sky else [],
     message:
@@ -45,7 +45,6 @@ rule ladder_model:
         rungs="results/experiments/{experiment}/rungs.h5",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("ladder"),
     output:
         f"{MODEL}/ladder.parquet",
     log:
@@ -60,6 +59,7 @@ rule ladder_model:
         mem_mb=lambda wildcards, attempt: attempt * 4000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("ladder"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].ladder),
     message:
         "What {wildcards.method}, seed {wildcards.seed}, makes of the rungs of {wildcards.experiment}"
@@ -77,7 +77,6 @@ rule ladder_model:
 rule join_ladder:
     input:
         tables=ladder_models("ladder.parquet"),
-        code=stage_code("ladder"),
     output:
         table="results/experiments/{experiment}/ladder.parquet",
         csv="results/experiments/{experiment}/ladder.csv",
@@ -92,6 +91,8 @@ rule join_ladder:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 1000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("ladder"),
     message:
         "Joining the ladders of {wildcards.experiment}"
     shell:

@@ -5,7 +5,6 @@
 rule measure_shapes:
     input:
         dataset="results/domains/{domain}/dataset.h5",
-        code=stage_code("measure"),
     output:
         "results/domains/{domain}/morphology.parquet",
     log:
@@ -19,6 +18,7 @@ rule measure_shapes:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("measure"),
         settings=lambda w: as_json(CONFIG.domains[w.domain].measure),
     message:
         "Measuring the shapes of the galaxies of the domain {wildcards.domain}"

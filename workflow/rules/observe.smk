@@ -9,7 +9,6 @@ rule observe_stamps:
         survey=lambda w: survey_file(CONFIG.domains[w.domain].survey),
         psfs=survey_psf_files,
         sky=domain_sky,
-        code=stage_code("observe"),
     output:
         "results/domains/{domain}/stamps/{shard}.h5",
     log:
@@ -24,6 +23,7 @@ rule observe_stamps:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("observe"),
         settings=lambda w: as_json(CONFIG.domains[w.domain].observe),
         sky=lambda w, input: ["--sky", input.sky] if input.sky else [],
     message:
@@ -41,7 +41,6 @@ rule observe_stamps:
 rule observe_images:
     input:
         unpack(survey_images),
-        code=stage_code("observe"),
     output:
         "results/domains/{domain}/stamps/{shard}.h5",
     log:
@@ -56,6 +55,7 @@ rule observe_images:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("observe"),
         settings=lambda w: as_json(CONFIG.domains[w.domain].images.settings),
         labels=lambda w, input: f"--labels {input.labels}" if input.labels else "",
     message:

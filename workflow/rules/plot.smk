@@ -5,7 +5,6 @@
 rule plot_simulation:
     input:
         simulation="results/simulations/{simulation}",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/simulations/{simulation}.png",
@@ -22,6 +21,8 @@ rule plot_simulation:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the energy and merger times of the simulation {wildcards.simulation}"
     shell:
@@ -34,7 +35,6 @@ rule plot_simulation:
 rule plot_mosaic:
     input:
         dataset="results/domains/{domain}/dataset.h5",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/domains/{domain}/mosaic.png",
@@ -51,6 +51,8 @@ rule plot_mosaic:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting a mosaic of the domain {wildcards.domain}"
     shell:
@@ -64,7 +66,6 @@ rule plot_realism:
     input:
         table="results/experiments/{experiment}/realism.parquet",
         values="results/experiments/{experiment}/realism_values.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/realism.png",
@@ -81,6 +82,8 @@ rule plot_realism:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the mocks beside the images of {wildcards.experiment}"
     shell:
@@ -95,7 +98,6 @@ rule plot_roc:
     input:
         table="results/experiments/{experiment}/table.parquet",
         predictions=model_files("predictions.parquet"),
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/roc.png",
@@ -112,6 +114,8 @@ rule plot_roc:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the ROC curves of {wildcards.experiment}"
     shell:
@@ -125,7 +129,6 @@ rule plot_roc:
 rule plot_confusion:
     input:
         predictions=model_files("predictions.parquet"),
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/confusion.png",
@@ -142,6 +145,8 @@ rule plot_confusion:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the confusion matrices of {wildcards.experiment}"
     shell:
@@ -154,7 +159,6 @@ rule plot_confusion:
 rule plot_table:
     input:
         table="results/experiments/{experiment}/table.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/scores.png",
@@ -171,6 +175,8 @@ rule plot_table:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the scores of {wildcards.experiment}"
     shell:
@@ -183,7 +189,6 @@ rule plot_table:
 rule plot_history:
     input:
         histories=model_files("history.csv"),
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/history.png",
@@ -200,6 +205,8 @@ rule plot_history:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the learning curves of {wildcards.experiment}"
     shell:
@@ -212,7 +219,6 @@ rule plot_history:
 rule plot_gradcam:
     input:
         explanations=shown_files("explain.h5"),
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/gradcam.png",
@@ -229,6 +235,8 @@ rule plot_gradcam:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the Grad-CAM panels of {wildcards.experiment}"
     shell:
@@ -241,7 +249,6 @@ rule plot_gradcam:
 rule plot_attribution:
     input:
         table="results/experiments/{experiment}/attribution.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/attribution.png",
@@ -258,6 +265,8 @@ rule plot_attribution:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting how far out the networks of {wildcards.experiment} look"
     shell:
@@ -270,7 +279,6 @@ rule plot_attribution:
 rule plot_latent:
     input:
         latents=shown_latents,
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/latent.png",
@@ -287,6 +295,8 @@ rule plot_latent:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the latent space of {wildcards.experiment}"
     shell:
@@ -299,7 +309,6 @@ rule plot_latent:
 rule plot_ladder:
     input:
         table="results/experiments/{experiment}/ladder.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/ladder.png",
@@ -316,6 +325,8 @@ rule plot_ladder:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the ladder of realisms of {wildcards.experiment}"
     shell:
@@ -328,7 +339,6 @@ rule plot_ladder:
 rule plot_exposure:
     input:
         table="results/experiments/{experiment}/ladder.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/exposure.png",
@@ -345,6 +355,8 @@ rule plot_exposure:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting what exposure time buys in {wildcards.experiment}"
     shell:
@@ -357,7 +369,6 @@ rule plot_exposure:
 rule plot_attack:
     input:
         table="results/experiments/{experiment}/attack.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/attack.png",
@@ -374,6 +385,8 @@ rule plot_attack:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the attacks on the models of {wildcards.experiment}"
     shell:
@@ -386,7 +399,6 @@ rule plot_attack:
 rule plot_church_window:
     input:
         windows=shown_files("church.h5"),
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/church_window.png",
@@ -403,6 +415,8 @@ rule plot_church_window:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the church windows of {wildcards.experiment}"
     shell:
@@ -416,7 +430,6 @@ rule plot_reliability:
     input:
         table="results/experiments/{experiment}/reliability.parquet",
         curves="results/experiments/{experiment}/reliability_curves.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/reliability.png",
@@ -433,6 +446,8 @@ rule plot_reliability:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting the calibration of {wildcards.experiment}"
     shell:
@@ -447,7 +462,6 @@ rule plot_outliers:
     input:
         table="results/experiments/{experiment}/reliability.parquet",
         outliers=outlier_files("outliers.h5"),
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/outliers.png",
@@ -464,6 +478,8 @@ rule plot_outliers:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting what is strange in the target of {wildcards.experiment}"
     shell:
@@ -477,7 +493,6 @@ rule plot_outliers:
 rule plot_regret:
     input:
         regret="results/experiments/{experiment}/regret.parquet",
-        code=stage_code("plot"),
     output:
         png=report(
             "results/experiments/{experiment}/regret.png",
@@ -494,6 +509,8 @@ rule plot_regret:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("plot"),
     message:
         "Plotting what a choice without target labels costs in {wildcards.experiment}"
     shell:

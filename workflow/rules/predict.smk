@@ -7,7 +7,6 @@ rule predict_catalogue:
         models=catalogue_models("model.pt"),
         calibrations=catalogue_models("calibration.h5"),
         stamps=catalogue_stamps,
-        code=stage_code("predict"),
     output:
         "results/catalogues/{catalogue}/{shard}.parquet",
     log:
@@ -20,6 +19,7 @@ rule predict_catalogue:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("predict"),
         models=lambda w, input: [f"--model={model}" for model in input.models],
         calibrations=lambda w, input: [
             f"--calibration={path}" for path in input.calibrations

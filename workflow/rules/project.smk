@@ -6,7 +6,6 @@ rule project_maps:
     input:
         simulation=sample_simulation,
         sample="results/samples/{sample}/galaxies.parquet",
-        code=stage_code("project"),
     output:
         "results/samples/{sample}/maps/{shard}.h5",
     log:
@@ -19,6 +18,7 @@ rule project_maps:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("project"),
         settings=lambda w: as_json(CONFIG.samples[w.sample].project),
         shard=lambda w: int(w.shard),
     message:

@@ -6,7 +6,6 @@
 rule read_published:
     input:
         folder=published_files,
-        code=stage_code("published"),
     output:
         dataset="results/domains/{domain}/dataset.h5",
         audit="results/domains/{domain}/audit.json",
@@ -22,6 +21,7 @@ rule read_published:
         mem_mb=lambda wildcards, attempt: attempt * 8000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("published"),
         settings=lambda w: as_json(CONFIG.domains[w.domain].published.settings),
     message:
         "Reading the published dataset of the domain {wildcards.domain}"

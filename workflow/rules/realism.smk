@@ -10,7 +10,6 @@ rule compare_realism:
         source_shapes=shapes_of("source"),
         target_shapes=shapes_of("target"),
         reference=realism_reference,
-        code=stage_code("realism"),
     output:
         table="results/experiments/{experiment}/realism.parquet",
         csv="results/experiments/{experiment}/realism.csv",
@@ -26,6 +25,7 @@ rule compare_realism:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("realism"),
         settings=lambda w: as_json(realism_settings(w.experiment)),
     message:
         "Comparing the mocks with the images of {wildcards.experiment}"

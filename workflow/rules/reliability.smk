@@ -12,7 +12,6 @@ rule search_outliers:
         calibration=f"{MODEL}/calibration.h5",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("reliability"),
     output:
         f"{MODEL}/outliers.h5",
     log:
@@ -25,6 +24,7 @@ rule search_outliers:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("reliability"),
         settings=lambda w: as_json(reliability_settings(w.experiment)),
     message:
         "Searching outliers with {wildcards.method}, seed {wildcards.seed}, for {wildcards.experiment}"
@@ -44,7 +44,6 @@ rule judge_reliability:
         predictions=model_files("predictions.parquet"),
         held_out=model_files("held_out.parquet"),
         outliers=outlier_files("outliers.h5"),
-        code=stage_code("reliability"),
     output:
         table="results/experiments/{experiment}/reliability.parquet",
         csv="results/experiments/{experiment}/reliability.csv",
@@ -61,6 +60,7 @@ rule judge_reliability:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("reliability"),
         settings=lambda w: as_json(reliability_settings(w.experiment)),
         held_out=lambda w, input: [f"--held-out={path}" for path in input.held_out],
         outliers=lambda w, input: [f"--outliers={path}" for path in input.outliers],

@@ -9,8 +9,6 @@ localrules:
 # The downloads themselves are no declared outputs: a failed job would lose them,
 # and the next one goes on with what is missing.
 rule retrieve_simulation:
-    input:
-        code=stage_code("retrieve"),
     output:
         "results/retrieved/{retrieved}/manifest.json",
     log:
@@ -23,6 +21,7 @@ rule retrieve_simulation:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 720,
     params:
+        code=stage_code("retrieve"),
         settings=lambda w: as_json(CONFIG.simulations[w.retrieved].retrieve),
         folder=subpath(output[0], parent=True),
     message:

@@ -5,7 +5,6 @@
 rule select_galaxies:
     input:
         simulation=sample_simulation,
-        code=stage_code("select"),
     output:
         "results/samples/{sample}/galaxies.parquet",
     log:
@@ -18,6 +17,7 @@ rule select_galaxies:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("select"),
         settings=lambda w: as_json(CONFIG.samples[w.sample].select),
     message:
         "Selecting the galaxies of the sample {wildcards.sample}"

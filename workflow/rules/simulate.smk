@@ -4,8 +4,6 @@
 
 
 rule simulate_systems:
-    input:
-        code=stage_code("simulate"),
     output:
         "results/runs/{suite}/{batch}.h5",
     log:
@@ -18,6 +16,7 @@ rule simulate_systems:
         mem_mb=lambda wildcards, attempt: attempt * 1500,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("simulate"),
         settings=lambda w: as_json(CONFIG.suites[w.suite]),
         batch=lambda w: int(w.batch),
     message:
@@ -36,7 +35,6 @@ rule assemble_simulation:
             f"results/runs/{CONFIG.simulations[w.simulation].suite}/{{i}}.h5",
             CONFIG.suite_of(w.simulation).n_batches,
         ),
-        code=stage_code("simulate"),
     output:
         directory("results/simulations/{simulation}"),
     log:
@@ -49,6 +47,7 @@ rule assemble_simulation:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 30,
     params:
+        code=stage_code("simulate"),
         settings=lambda w: as_json(CONFIG.simulations[w.simulation].assemble),
     message:
         "Assembling the simulation {wildcards.simulation}"

@@ -10,7 +10,6 @@ rule train_model:
         audit="results/experiments/{experiment}/audit.json",
         initial=initial_model,
         choice=chosen_settings,
-        code=stage_code("train"),
     output:
         model=f"{MODEL}/model.pt",
         history=f"{MODEL}/history.csv",
@@ -25,6 +24,7 @@ rule train_model:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("train"),
         settings=lambda w: as_json(
             CONFIG.train_settings(w.experiment, w.method, w.network)
         ),

@@ -11,7 +11,6 @@ rule train_trial:
         target=experiment_dataset("target"),
         audit="results/experiments/{experiment}/audit.json",
         initial=trial_initial_model,
-        code=stage_code("train"),
     output:
         model=f"{TRIAL}/model.pt",
         history=f"{TRIAL}/history.csv",
@@ -26,6 +25,7 @@ rule train_trial:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
+        code=stage_code("train"),
         settings=lambda w: as_json(
             CONFIG.trial_settings(w.experiment, w.method, w.network, int(w.trial))
         ),
@@ -55,7 +55,6 @@ rule score_trial:
         history=f"{TRIAL}/history.csv",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("tune"),
     output:
         f"{TRIAL}/scores.json",
     log:
@@ -67,6 +66,8 @@ rule score_trial:
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("tune"),
     message:
         "Judging trial {wildcards.trial} of {wildcards.method}, {wildcards.network} for {wildcards.experiment}"
     shell:
@@ -83,7 +84,6 @@ rule score_trial:
 rule choose_trial:
     input:
         scores=lambda w: trial_files(w, "scores.json", [w.method], [w.network]),
-        code=stage_code("tune"),
     output:
         "results/experiments/{experiment}/trials/{method}/{network}/choice.json",
     log:
@@ -96,6 +96,7 @@ rule choose_trial:
         mem_mb=lambda wildcards, attempt: attempt * 1000,
         runtime=lambda wildcards, attempt: attempt * 10,
     params:
+        code=stage_code("tune"),
         criterion=lambda w: CONFIG.experiments[w.experiment].tune.criterion,
     message:
         "Choosing the settings of {wildcards.method}, {wildcards.network} for {wildcards.experiment}"
@@ -112,7 +113,6 @@ rule evaluate_trial:
         model=f"{TRIAL}/model.pt",
         source=experiment_dataset("source"),
         target=experiment_dataset("target"),
-        code=stage_code("evaluate"),
     output:
         predictions=f"{TRIAL}/predictions.parquet",
         metrics=f"{TRIAL}/metrics.json",
@@ -126,6 +126,7 @@ rule evaluate_trial:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("evaluate"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
     message:
         "Evaluating trial {wildcards.trial} of {wildcards.method}, {wildcards.network} for {wildcards.experiment}"
@@ -145,7 +146,6 @@ rule measure_regret:
     input:
         scores=lambda w: trial_files(w, "scores.json"),
         predictions=lambda w: trial_files(w, "predictions.parquet"),
-        code=stage_code("tune"),
     output:
         "results/experiments/{experiment}/regret.parquet",
     log:
@@ -158,6 +158,7 @@ rule measure_regret:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 20,
     params:
+        code=stage_code("tune"),
         settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
         folders=lambda w, input: [str(Path(file).parent) for file in input.scores],
     message:

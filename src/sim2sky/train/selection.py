@@ -8,24 +8,20 @@ from sim2sky.train.settings import TrainSettings
 from sim2sky.train.validation import Judgement
 
 
-def criteria_of_epoch(settings: TrainSettings, epoch: int) -> tuple[str, ...]:
-    """Return the criteria without target labels that an epoch is judged by.
+def criteria_of_epochs(settings: TrainSettings) -> tuple[str, ...]:
+    """Return the criteria without target labels that each epoch is judged by.
 
     Parameters
     ----------
     settings : TrainSettings
-        Selection and number of epochs.
-    epoch : int
-        Counted from 1.
+        Selection.
 
     Returns
     -------
     tuple of str
-        The cheap ones; those that train a domain classifier only if they select
-        the epoch, and at the last one.
+        The cheap ones, and the one that selects the epoch. The others train a domain
+        classifier, and `sim2sky score` has them all for the network that is kept.
     """
-    if epoch == settings.epochs:
-        return tuple(CRITERIA)
     return tuple(name for name in CRITERIA if name in CHEAP or name == settings.selection)
 
 
