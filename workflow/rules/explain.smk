@@ -36,7 +36,7 @@ rule explain_model:
 
 rule tabulate_attribution:
     input:
-        explanations=shown_files("explain.h5"),
+        explanations=explained_files("explain.h5"),
     output:
         table="results/experiments/{experiment}/attribution.parquet",
         csv="results/experiments/{experiment}/attribution.csv",

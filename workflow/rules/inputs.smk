@@ -92,6 +92,15 @@ def ladder_models(name):
     )
 
 
+def explained_files(name):
+    """Return an input function for one file of each model whose attention is measured."""
+    return model_files(
+        name,
+        methods=lambda e: e.show,
+        seeds=lambda e: e.seeds if e.explain.all_seeds else e.seeds[:1],
+    )
+
+
 def reliability_settings(experiment):
     """Return how reliability is judged; if it is asked for by name, with the defaults."""
     return CONFIG.experiments[experiment].reliability or ReliabilitySettings()

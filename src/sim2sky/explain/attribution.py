@@ -1,7 +1,7 @@
 """Where the models of an experiment look: one long table, methods and domains in pairs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sim2sky.files import hdf5_dataset, open_hdf5
 
 DOMAINS = ("source", "target")
 REFERENCE = "source_only"
+ALL_SEEDS = -1  # stands for the seed in the averages over all seeds of a method
 OF_MAPS = (
     "attribution_radius",
     "attribution_radius_r50",
@@ -79,7 +80,8 @@ def attribution_table(paths: list[Path], settings: ExplainSettings) -> pd.DataFr
 
     ``class`` is that of the galaxies: the true one, whose map is taken (the predicted one
     where no label is known), except in what comes of deletion, where it is the predicted
-    one; empty for all images together, each with the map of its own class.
+    one; empty for all images together, each with the map of its own class. ``seed`` is -1 for
+    the mean over the seeds of a method, where there are several.
 
     Parameters
     ----------
@@ -110,7 +112,8 @@ def attribution_table(paths: list[Path], settings: ExplainSettings) -> pd.DataFr
           ``insertion_gain``: see `sim2sky.explain.deletion.curve_areas`;
           ``deletion_probability``: the curves, by ``order`` and ``fraction`` deleted;
         - ``<number>_method_difference`` of the numbers in `COMPARED`: this method less
-          ``reference``, galaxy by galaxy, and ``<number>_domain_difference``: target less
+          ``reference`` of the same seed (of its first, where it lacks that seed), galaxy by
+          galaxy, and ``<number>_domain_difference``: target less
           source, of the same galaxies where both domains hold them.
 
     Raises
@@ -120,16 +123,17 @@ def attribution_table(paths: list[Path], settings: ExplainSettings) -> pd.DataFr
         different galaxies.
     """
     models = _read_models(paths)
+    models |= _averages(models)
     everything = [entry for domains in models.values() for entry in domains.values()]
     systems = np.concatenate([entry.system_id for entry in everything])
     resampling = Resampling.draw(systems, settings.n_bootstrap, settings.seed)
     rows = []
     for (method, network, seed), domains in models.items():
         about = {"method": method, "network": network, "seed": seed}
-        other = _reference(models, network)
+        other = _reference(models, network, seed)
         for domain, entry in domains.items():
             found = list(_own_rows(entry, resampling, settings))
-            if other is not None and other != (method, network, seed):
+            if other is not None and method != other[0]:
                 pair = (models[other][domain], entry)
                 for row in _difference_rows(*pair, "method", resampling, settings):
                     found.append(row | {"reference": other[0]})
@@ -235,10 +239,41 @@ def _read_models(paths: list[Path]) -> dict[tuple[str, str, int], dict[str, Expl
     return models
 
 
-def _reference(models: dict, network: str) -> tuple[str, str, int] | None:
-    """Return the model that others of its network are compared with."""
+def _averages(models: dict) -> dict[tuple[str, str, int], dict[str, Explained]]:
+    """Return, for each method with several seeds, the images as all its networks see them.
+
+    Each image is there once for each seed, so that a mean over images is one over seeds too,
+    and resampling systems takes all views and seeds of a system together.
+    """
+    found: dict[tuple[str, str], list[dict[str, Explained]]] = {}
+    for (method, network, _), domains in sorted(models.items()):
+        found.setdefault((method, network), []).append(domains)
+    return {
+        (*variant, ALL_SEEDS): {
+            domain: _together([domains[domain] for domains in of_seeds]) for domain in DOMAINS
+        }
+        for variant, of_seeds in found.items()
+        if len(of_seeds) > 1
+    }
+
+
+def _together(parts: list[Explained]) -> Explained:
+    """Return the rows of all parts as one."""
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("system_id", "own", "predicted", "profile", "even_profile", "deletion")
+    }
+    numbers = {
+        name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers
+    }
+    keys = [key for part in parts for key in part.keys]
+    return replace(parts[0], keys=keys, numbers=numbers, **joined)
+
+
+def _reference(models: dict, network: str, seed: int) -> tuple[str, str, int] | None:
+    """Return the model that another of its network and seed is compared with."""
     found = [key for key in models if key[0] == REFERENCE and key[1] == network]
-    return min(found, key=lambda key: key[2], default=None)
+    return min(found, key=lambda key: (key[2] != seed, key[2] == ALL_SEEDS, key[2]), default=None)
 
 
 def _own_rows(

@@ -11,6 +11,11 @@ class ExplainSettings(Settings):
     n_galaxies: int = Field(
         48, ge=1, description="Number of test images per domain, balanced over the classes."
     )
+    all_seeds: bool = Field(
+        False,
+        description="Explain every seed of the methods that are shown, not the first alone: where "
+        "a network looks may differ from one training to the next.",
+    )
     classes: list[str] = Field(
         [],
         description="Classes whose evidence is mapped; the first gives the main map. "

@@ -34,9 +34,12 @@ def where_they_look(study: Study, evidence: Evidence) -> Answer | None:
         parts.append(f"{before} in the {domain}, {change.signed} with {method_label(method)}")
         nearer.append(change.high < 0)
         farther.append(change.low > 0)
+    table = rows_of(evidence.long["attribution"], method=method)
+    n_seeds = (table["seed"].unique() >= 0).sum()
+    of_seeds = f"mean over {n_seeds} seeds" if n_seeds > 1 else "of one training"
     sentence = (
         f"The mean distance of the evidence for class {merger} from the centre of such a galaxy "
-        f"is, in half-light radii, {' and '.join(parts)}."
+        f"is, in half-light radii ({of_seeds}), {' and '.join(parts)}."
     )
     return Answer(judge(all(nearer), any(farther)), sentence, evidence.name)
 

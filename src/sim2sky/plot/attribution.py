@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import read_parquet
-from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
+from sim2sky.plot.inputs import averages_first, rows_of, variant_labels, variants_of
 from sim2sky.plot.style import (
     DOMAIN_MARKERS,
     DOMAINS,
@@ -74,8 +74,10 @@ def attribution_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
         A row per domain: the radial profile of each class with its band, then the deletion
-        curves; below, a forest plot with one row per method.
+        curves; below, a forest plot with one row per method. Where there are several seeds,
+        all is their mean, and small points are the seeds.
     """
+    table, single = averages_first(table)
     variants = variants_of(table)
     profiles = rows_of(table, quantity="attribution_density")
     profiles = profiles[profiles["n_systems"] > 1]  # one system is no profile of a class
@@ -100,7 +102,7 @@ def attribution_figure(table: pd.DataFrame) -> Figure:
     for axes in panels[-1][:-1]:
         axes.set_xlabel("radius / half-light radius $R_{50}$")
     panels[-1][-1].set_xlabel("share of pixels deleted")
-    _draw_numbers(lower, table, variants)
+    _draw_numbers(lower, table, single, variants)
     _add_legends(upper, lower, variants)
     return figure
 
@@ -157,18 +159,23 @@ def _draw_deletion(axes: Axes, rows: pd.DataFrame, variants: list[tuple[str, str
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02), ylabel="probability of the\npredicted class")
 
 
-def _draw_numbers(figure: Figure, table: pd.DataFrame, variants: list[tuple[str, str]]) -> None:
-    """Draw the numbers of every method in both domains with their intervals."""
+def _draw_numbers(
+    figure: Figure, table: pd.DataFrame, single: pd.DataFrame, variants: list[tuple[str, str]]
+) -> None:
+    """Draw the numbers of every method in both domains with their intervals, and each seed's."""
     colours = method_colours(method for method, _ in variants)
     labels = variant_labels(variants)
     (panels,) = panel_grid(figure, 1, len(NUMBERS), sharey=True)
-    every = rows_of(table, **{"class": ""})
+    every, of_seeds = (rows_of(rows, **{"class": ""}) for rows in (table, single))
     for axes, (quantity, (name, nothing)) in zip(panels, NUMBERS.items(), strict=True):
         if nothing is not None:
             axes.axvline(nothing, color=GREY, linewidth=0.8, linestyle=":")
         for position, (method, network) in enumerate(variants):
-            own = rows_of(every, quantity=quantity, method=method, network=network)
-            for _, row in own.iterrows():
+            model = {"quantity": quantity, "method": method, "network": network}
+            for domain, rows in rows_of(of_seeds, **model).groupby("domain"):
+                place = np.full(len(rows), position + OFFSETS[domain])
+                axes.plot(rows["value"], place, ".", color=GREY, markersize=3, zorder=0)
+            for _, row in rows_of(every, **model).iterrows():
                 value, low, high = (float(row[key]) for key in ("value", "low", "high"))
                 domain, place = row["domain"], position + OFFSETS[row["domain"]]
                 axes.errorbar(

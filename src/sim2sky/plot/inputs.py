@@ -94,6 +94,25 @@ def files_by_model(paths: Sequence[str | Path]) -> dict[ModelKey, Path]:
     return {key: found[key] for key in ranked}
 
 
+def averages_first(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows to be shown of each method, and those of its single seeds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A long table with columns method, network and seed, which is -1 in averages.
+
+    Returns
+    -------
+    shown : pandas.DataFrame
+        The averages over seeds; of a method without them, the rows of its first seed.
+    single : pandas.DataFrame
+        The rows that averages are made of.
+    """
+    first = table.groupby(["method", "network"])["seed"].transform("min")
+    return table[table["seed"] == first], table[(first < 0) & (table["seed"] >= 0)]
+
+
 def first_seeds(files: dict[ModelKey, Path]) -> dict[ModelKey, Path]:
     """Return one file per method and network: that of the smallest seed.
 

@@ -101,6 +101,32 @@ def test_methods_and_domains_are_compared_galaxy_by_galaxy(write):
     assert own.empty
 
 
+def test_seeds_are_averaged_and_compared_with_their_own(write):
+    files = [write(method, seed, nearer=nearer) for method, seed, nearer in (
+        ("source_only", 0, 0.0), ("source_only", 1, 0.5), ("mmd", 0, 0.25), ("mmd", 1, 1.25),
+    )]  # fmt: skip
+    table = attribution_table(files, QUICK)
+    assert set(table["seed"]) == {-1, 0, 1}
+    name = "attribution_radius_r50"
+    about = {"method": "mmd", "domain": "source", "class": "merger"}
+    difference = {"quantity": f"{name}_method_difference", **about}
+    for seed, expected in ((0, -0.25), (1, -0.75), (-1, -0.5)):
+        found = row(table, seed=seed, **difference)
+        assert found.value == pytest.approx(expected)
+        assert found.reference == "source_only"
+    own = [row(table, seed=seed, quantity=name, **about) for seed in (0, 1, -1)]
+    assert own[2].value == pytest.approx((own[0].value + own[1].value) / 2)
+    assert (own[2].n_images, own[2].n_systems) == (24, 12)
+    # the same systems are resampled, however many networks look at them
+    widths = [found.high - found.low for found in own]
+    assert widths[2] == pytest.approx(widths[0], rel=1e-6)
+    # without the average of the reference, the means are compared
+    alone = attribution_table([files[0], *files[2:]], QUICK)
+    found = row(alone, seed=-1, **difference)
+    assert found.value == pytest.approx(-0.75)
+    assert row(alone, seed=1, **difference).value == pytest.approx(-1.25)
+
+
 def test_strangers_are_compared_by_their_means(write):
     table = attribution_table([write(first=500)], QUICK)
     found = row(table, quantity="attribution_radius_r50_domain_difference", **{"class": "merger"})
