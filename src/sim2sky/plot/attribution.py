@@ -103,7 +103,7 @@ def attribution_figure(table: pd.DataFrame) -> Figure:
         axes.set_xlabel("radius / half-light radius $R_{50}$")
     panels[-1][-1].set_xlabel("share of pixels deleted")
     _draw_numbers(lower, table, single, variants)
-    _add_legends(upper, lower, variants)
+    _add_legends(upper, lower, variants, seeds=not single.empty)
     return figure
 
 
@@ -207,8 +207,10 @@ def _draw_numbers(
     panels[0].set_yticks(range(len(variants)), [labels[variant] for variant in variants])
 
 
-def _add_legends(upper: Figure, lower: Figure, variants: list[tuple[str, str]]) -> None:
-    """Name methods and orders above, domains below."""
+def _add_legends(
+    upper: Figure, lower: Figure, variants: list[tuple[str, str]], *, seeds: bool
+) -> None:
+    """Name methods and orders above, domains and, if they are drawn, seeds below."""
     colours, labels = method_colours(method for method, _ in variants), variant_labels(variants)
     handles = [
         Line2D([], [], color=colours[v[0]], marker=marker, markersize=3, label=labels[v])
@@ -226,7 +228,9 @@ def _add_legends(upper: Figure, lower: Figure, variants: list[tuple[str, str]]) 
     ]
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="zero"))
     handles.append(Line2D([], [], color=GREY, linestyle="-.", label="even map"))
-    lower.legend(handles=handles, loc="outside upper center", ncols=4)
+    if seeds:
+        handles.append(Line2D([], [], color=GREY, marker=".", linestyle="", label="one seed"))
+    lower.legend(handles=handles, loc="outside upper center", ncols=5)
 
 
 def _markers(variants: list[tuple[str, str]]) -> list[str]:

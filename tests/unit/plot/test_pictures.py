@@ -173,6 +173,23 @@ def test_attribution_draws_each_class_and_both_domains(factories):
     assert "0.05 [0.05, 0.06]" in [text.get_text() for text in figure.axes[-1].texts]
 
 
+def test_attribution_of_several_seeds_is_their_mean_and_small_points(factories):
+    first = factories.make_attribution(METHODS)
+    second = first.assign(seed=1, value=first["value"] + 1.0)
+    mean = first.assign(seed=-1, value=first["value"] + 0.5)
+    figure = attribution_figure(pd.concat([first, second, mean]))
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    expected = mean.query("domain == 'target' and quantity == 'attribution_density'")
+    expected = expected[(expected["class"] == "merger") & (expected["method"] == METHODS[0])]
+    profile = panels["target, merger"].lines[1]
+    assert len(panels["target, merger"].lines) == 1 + len(METHODS)
+    assert profile.get_ydata() == pytest.approx(expected.sort_values("radius_r50")["value"])
+    numbers = next(a for a in figure.axes if a.get_xlabel().startswith("mean radius"))
+    seeds = [line for line in numbers.lines if line.get_marker() == "."]
+    assert [len(line.get_xdata()) for line in seeds] == [2] * 2 * len(METHODS)
+    assert all(np.ptp(line.get_xdata()) == pytest.approx(1.0) for line in seeds)
+
+
 def test_profile_of_a_single_system_is_not_drawn(factories):
     table = factories.make_attribution(METHODS)
     alone = (table["method"] == "mmd") & (table["class"] == "merger")
