@@ -5,6 +5,7 @@ a wrong path would go unnoticed; and a band that is missing would stop a run aft
 simulation.
 """
 
+from functools import cache
 from pathlib import Path
 
 from sim2sky.config import Config, survey_file
@@ -38,6 +39,28 @@ def check_inputs(config: Config) -> None:
         _check_mocks(config, name)
 
 
+@cache
+def read_survey(path: str) -> SurveySettings:
+    """Return a survey's settings; several domains and rules ask for the same.
+
+    Parameters
+    ----------
+    path : str
+        YAML file.
+
+    Returns
+    -------
+    SurveySettings
+        Its content.
+
+    Raises
+    ------
+    Sim2SkyError
+        If it is missing or not valid.
+    """
+    return read_settings(SurveySettings, path)
+
+
 def _paths(config: Config) -> list[tuple[str, Path]]:
     """Return the key and the path of whatever the user has to have."""
     found = [(f"simulations.{name}.path", e.path) for name, e in config.simulations.items()]
@@ -59,7 +82,7 @@ def _check_mocks(config: Config, name: str) -> None:
     """Refuse a domain of mocks in bands that survey, maps or sky do not have."""
     entry = config.domains[name]
     path = survey_file(entry.survey)
-    survey = read_settings(SurveySettings, path)
+    survey = read_survey(path)
     for band, settings in survey.bands.items():
         psf = settings.psf.path
         if psf is not None and not psf.is_file():

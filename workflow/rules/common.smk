@@ -11,9 +11,8 @@ from snakemake.exceptions import WorkflowError
 from sim2sky.baseline.settings import BASELINES, NETWORK, SEEDED
 from sim2sky.config import Config, survey_file
 from sim2sky.errors import Sim2SkyError
-from sim2sky.inputs import check_inputs
-from sim2sky.observe.settings import SurveySettings
-from sim2sky.settings import parse_settings, read_settings
+from sim2sky.inputs import check_inputs, read_survey
+from sim2sky.settings import parse_settings
 
 try:
     CONFIG = parse_settings(Config, config, "configuration")
@@ -133,10 +132,9 @@ def domain_sky(wildcards):
     return [] if sky_of is None else [f"results/domains/{sky_of}/sky/000.h5"]
 
 
-@cache
 def psf_files(survey):
     """Return the user's files of PSFs that the YAML file of a survey names."""
-    bands = read_settings(SurveySettings, survey).bands.values()
+    bands = read_survey(survey).bands.values()
     return [str(band.psf.path) for band in bands if band.psf.path is not None]
 
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from sim2sky.seeding import generator
 
+ALL_SEEDS = -1
+"""Stands for the seed in rows of long tables that are means over a method's seeds."""
+
 BLOCK_ELEMENTS = 4_000_000  # 32 MB of weights at a time
 
 

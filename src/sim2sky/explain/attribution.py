@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
 from sim2sky.evaluate.metrics import ratio
 from sim2sky.explain.deletion import ORDERS, curve_areas
 from sim2sky.explain.settings import ExplainSettings
@@ -17,7 +17,6 @@ from sim2sky.files import hdf5_dataset, open_hdf5
 
 DOMAINS = ("source", "target")
 REFERENCE = "source_only"
-ALL_SEEDS = -1  # stands for the seed in the averages over all seeds of a method
 OF_MAPS = (
     "attribution_radius",
     "attribution_radius_r50",

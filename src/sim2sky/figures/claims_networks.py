@@ -6,6 +6,7 @@ They rest on the long tables of the stages that look into the shown models.
 
 import pandas as pd
 
+from sim2sky.evaluate.bootstrap import ALL_SEEDS
 from sim2sky.figures.evidence import Evidence, Study
 from sim2sky.figures.summary import SOURCE_ONLY, Estimate
 from sim2sky.figures.verdict import Answer, apart, judge
@@ -35,7 +36,7 @@ def where_they_look(study: Study, evidence: Evidence) -> Answer | None:
         nearer.append(change.high < 0)
         farther.append(change.low > 0)
     table = rows_of(evidence.long["attribution"], method=method)
-    n_seeds = (table["seed"].unique() >= 0).sum()
+    n_seeds = (table["seed"].unique() != ALL_SEEDS).sum()
     of_seeds = f"mean over {n_seeds} seeds" if n_seeds > 1 else "of one training"
     sentence = (
         f"The mean distance of the evidence for class {merger} from the centre of such a galaxy "

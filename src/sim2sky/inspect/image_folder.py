@@ -16,7 +16,6 @@ _PICTURES = (".png", ".jpg", ".jpeg")
 # the end of a stem that may name a band: -g, _F814W, .ivar
 _END = re.compile(r"[-_.][A-Za-z][A-Za-z0-9]{0,7}$")
 _MOST_ENDS = 12
-_FLUXES = ("zero_point_mag_ab", "zero_point_keyword", "nano_jansky_per_unit")
 _MASKS = ("mask", "flag", "dq", "msk")
 _WEIGHTS = ("weight", "wht", "ivar", "invvar")
 

@@ -9,6 +9,7 @@ import pandas as pd
 from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate import aggregate
+from sim2sky.evaluate.bootstrap import ALL_SEEDS
 from sim2sky.files import read_parquet
 from sim2sky.plot.style import method_label, ordered_methods
 
@@ -110,7 +111,9 @@ def averages_first(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         The rows that averages are made of.
     """
     first = table.groupby(["method", "network"])["seed"].transform("min")
-    return table[table["seed"] == first], table[(first < 0) & (table["seed"] >= 0)]
+    return table[table["seed"] == first], table[
+        (first == ALL_SEEDS) & (table["seed"] != ALL_SEEDS)
+    ]
 
 
 def first_seeds(files: dict[ModelKey, Path]) -> dict[ModelKey, Path]:

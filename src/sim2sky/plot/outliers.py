@@ -10,11 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.evaluate.bootstrap import ALL_SEEDS
 from sim2sky.files import read_parquet
 from sim2sky.plot.images import OUTLINE, grey_image
 from sim2sky.plot.inputs import ModelKey, rows_of, variant_labels
 from sim2sky.plot.style import PAGE_WIDTH_IN, hide_ticks, method_colours, new_figure, panel_grid
-from sim2sky.reliability.probabilities import ALL_SEEDS, COLUMNS
+from sim2sky.reliability.probabilities import COLUMNS
 from sim2sky.reliability.search import Search, read_search
 from sim2sky.reliability.strange import KINDS
 

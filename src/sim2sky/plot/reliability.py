@@ -11,10 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.evaluate.bootstrap import ALL_SEEDS
 from sim2sky.files import read_parquet
 from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
 from sim2sky.plot.style import DOMAIN_MARKERS, DOMAINS, PAGE_WIDTH_IN, new_figure, panel_grid
-from sim2sky.reliability.probabilities import ALL_SEEDS, COLUMNS, RAW, SCALED
+from sim2sky.reliability.probabilities import COLUMNS, RAW, SCALED
 
 COLOURS = {"source": "#0072B2", "target": "#D55E00"}
 MOST_DIAGRAMS = 4

@@ -5,9 +5,9 @@ import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.aggregate import mean_over_seeds
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
 from sim2sky.evaluate.metrics import auc
-from sim2sky.reliability.probabilities import ALL_SEEDS, COLUMNS
+from sim2sky.reliability.probabilities import COLUMNS
 from sim2sky.reliability.search import SCORES, TEXT, Search
 from sim2sky.reliability.settings import ReliabilitySettings
 from sim2sky.reliability.strange import KINDS

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.evaluate.aggregate import mean_over_seeds
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
 from sim2sky.evaluate.comparison import SOURCE_ONLY
 from sim2sky.evaluate.predictions import PROBABILITY, class_names
 from sim2sky.reliability.conformal import set_scores
@@ -18,7 +18,6 @@ COLUMNS = [
     *("method", "network", "seed", "domain", "quantity", "probabilities", "score", "kind"),
     *("value", "low", "high", "n_images", "n_systems"),
 ]
-ALL_SEEDS = -1
 RAW, SCALED = "raw", "scaled"
 COMPARED = ("ece", "brier", "coverage", "coverage_by_rows")
 
