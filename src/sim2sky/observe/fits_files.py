@@ -25,22 +25,23 @@ def fits_suffix(path: Path) -> str:
 
 
 def image_name(path: Path, settings: FitsSettings) -> str:
-    """Return the name of what a file shows: its stem without the suffix of its band.
+    """Return the name of what a file shows: its stem, less what says which band it is.
 
     Parameters
     ----------
     path : Path
         FITS file of the first band.
     settings : FitsSettings
-        With suffixes or not.
+        With names of the bands' files or not.
 
     Returns
     -------
     str
         The identifier.
     """
-    stem = path.name[: len(path.name) - len(fits_suffix(path))]
-    return stem.removesuffix(settings.band_suffixes[0]) if settings.band_suffixes else stem
+    if settings.band_files is None:
+        return _stem(path)
+    return _starred(_stem(path), settings.band_files[0]) or _stem(path)
 
 
 def first_band_files(paths: list[Path], settings: FitsSettings) -> list[Path]:
@@ -51,19 +52,21 @@ def first_band_files(paths: list[Path], settings: FitsSettings) -> list[Path]:
     paths : list of Path
         FITS files.
     settings : FitsSettings
-        With suffixes or not.
+        With names of the bands' files or not.
 
     Returns
     -------
     list of Path
         Without companions (masks, weights) and further bands.
     """
-    stems = {path: path.name[: len(path.name) - len(fits_suffix(path))] for path in paths}
-    companions = [end for end in (settings.mask_suffix, settings.weight_suffix) if end]
-    kept = [path for path in paths if not any(stems[path].endswith(end) for end in companions)]
-    if settings.band_suffixes:
-        kept = [path for path in kept if stems[path].endswith(settings.band_suffixes[0])]
-    return kept
+    companions = [*(settings.mask_files or []), *(settings.weight_files or [])]
+    first = "*" if settings.band_files is None else settings.band_files[0]
+    return [
+        path
+        for path in paths
+        if _starred(_stem(path), first)
+        and not any(_starred(_stem(path), name) for name in companions)
+    ]
 
 
 def band_files(path: Path, settings: FitsSettings) -> list[Path]:
@@ -74,35 +77,52 @@ def band_files(path: Path, settings: FitsSettings) -> list[Path]:
     path : Path
         That of the first band.
     settings : FitsSettings
-        With suffixes or not.
+        With names of the bands' files or not.
 
     Returns
     -------
     list of Path
         One, or one for each band.
     """
-    if settings.band_suffixes is None:
+    if settings.band_files is None:
         return [path]
-    return [companion(path, suffix, settings) for suffix in settings.band_suffixes]
+    return companions(path, settings.band_files, settings)
 
 
-def companion(path: Path, suffix: str, settings: FitsSettings) -> Path:
-    """Return the file beside another with another ending of its stem.
+def companions(path: Path, names: list[str], settings: FitsSettings) -> list[Path]:
+    """Return files beside another that belong to the same image.
 
     Parameters
     ----------
     path : Path
         FITS file of the first band.
-    suffix : str
-        End of the stem of the other.
+    names : list of str
+        Of the others, with * for the name of the image.
     settings : FitsSettings
-        With suffixes or not.
+        With names of the bands' files or not.
 
     Returns
     -------
-    Path
-        Whether it exists or not.
+    list of Path
+        Compressed as `path` is, or otherwise where only that exists; whether they exist or not.
     """
-    return path.with_name(
-        image_name(path, settings) + suffix + path.name[-len(fits_suffix(path)) :]
-    )
+    image, own = image_name(path, settings), path.name[-len(fits_suffix(path)) :]
+    found = []
+    for name in names:
+        stem = name.replace("*", image)
+        files = [path.with_name(stem + suffix) for suffix in (own, *FITS)]
+        found.append(next((file for file in files if file.exists()), files[0]))
+    return found
+
+
+def _stem(path: Path) -> str:
+    """Return a FITS file's name without its suffix."""
+    return path.name[: len(path.name) - len(fits_suffix(path))]
+
+
+def _starred(stem: str, name: str) -> str | None:
+    """Return what stands in a stem for the star of a name, None if it does not match."""
+    start, end = name.split("*")
+    if not (stem.startswith(start) and stem.endswith(end)):
+        return None
+    return stem[len(start) : len(stem) - len(end)] or None

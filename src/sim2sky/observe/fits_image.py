@@ -14,7 +14,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy import ndimage
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.observe.fits_files import band_files, companion
+from sim2sky.observe.fits_files import band_files, companions
 from sim2sky.observe.flux import flux_njy, njy_per_unit
 from sim2sky.observe.settings import FitsSettings
 
@@ -151,13 +151,14 @@ def read_fits_image(path: str | Path, settings: FitsSettings) -> FitsImage:
         factor = flux_njy(np.array(settings.zero_point_mag_ab))
     pixels *= factor[:, None, None]
     bad = np.any([plane.bad for plane in planes], axis=0)
-    if settings.mask_suffix is not None:
-        bad |= _mask(companion(path, settings.mask_suffix, settings), 0, bad.shape, settings)
+    for file in companions(path, settings.mask_files or [], settings):
+        bad |= _mask(file, bad.shape, settings)
     weights = [plane.weight for plane in planes if plane.weight is not None]
+    if settings.weight_files is not None:
+        shape = (len(pixels) // len(settings.weight_files), *bad.shape)
+        files = companions(path, settings.weight_files, settings)
+        weights = [_weights(file, shape, settings) for file in files]
     weight = np.concatenate(weights) if weights else None
-    if settings.weight_suffix is not None:
-        file = companion(path, settings.weight_suffix, settings)
-        weight = _weights(file, None, pixels.shape)
     if weight is not None:
         bad |= ~(weight > 0).all(axis=0)
     pixels[:, bad] = np.nan
@@ -213,10 +214,10 @@ def _band_planes(path: Path, n_bands: int, settings: FitsSettings) -> _Planes:
     factor = _njy_per_unit(header, wcs, path, settings)
     bad = ~np.isfinite(pixels).all(axis=0)
     weight = None
-    if settings.mask_hdu is not None:
-        bad |= _mask(path, settings.mask_hdu, bad.shape, settings)
-    if settings.weight_hdu is not None:
-        weight = _weights(path, settings.weight_hdu, pixels.shape)
+    if settings.mask_hdu is not None and settings.mask_files is None:
+        bad |= _mask(path, bad.shape, settings)
+    if settings.weight_hdu is not None and settings.weight_files is None:
+        weight = _weights(path, pixels.shape, settings)
     return _Planes(pixels, bad, weight, wcs, factor)
 
 
@@ -257,9 +258,9 @@ def read_plane(path: Path, hdu: int | str | None) -> tuple[np.ndarray, fits.Head
         raise Sim2SkyError("not a readable FITS file", where=path, got=error or None) from error
 
 
-def _mask(path: Path, hdu: int | str, shape: tuple, settings: FitsSettings) -> np.ndarray:
+def _mask(path: Path, shape: tuple, settings: FitsSettings) -> np.ndarray:
     """Return which pixels (y,x) a mask calls bad."""
-    bits = read_plane(path, hdu)[0].astype(np.int64)
+    bits = read_plane(path, settings.mask_hdu)[0].astype(np.int64)
     if settings.mask_bits is not None:
         bits &= settings.mask_bits
     bad = bits != 0
@@ -271,9 +272,14 @@ def _mask(path: Path, hdu: int | str, shape: tuple, settings: FitsSettings) -> n
     return bad
 
 
-def _weights(path: Path, hdu: int | str | None, shape: tuple) -> np.ndarray:
-    """Return weights (C,y,x), NaN as 0."""
-    weight = np.nan_to_num(read_plane(path, hdu)[0], posinf=0.0, neginf=0.0)
+def _weights(path: Path, shape: tuple, settings: FitsSettings) -> np.ndarray:
+    """Return inverse variances (C,y,x); 0 for what is none."""
+    weight, _ = read_plane(path, settings.weight_hdu)
+    if settings.weight_type != "inverse_variance":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = weight if settings.weight_type == "variance" else weight * np.abs(weight)
+            weight = np.where(variance > 0, 1 / variance, 0.0)
+    weight = np.nan_to_num(weight, nan=0.0, posinf=0.0, neginf=0.0)
     if weight.shape not in (shape, shape[1:]):
         raise Sim2SkyError(
             "weights and image differ in size", where=path, got=weight.shape, expected=shape

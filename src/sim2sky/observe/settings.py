@@ -268,26 +268,39 @@ class FitsSettings(Settings):
 
     bands: list[str] = Field(min_length=1, description="Names of the image's channels, in order.")
     pattern: str = Field("*", description="Which files of the folder, as a glob.")
-    band_suffixes: list[str] | None = Field(
+    band_files: list[str] | None = Field(
         None,
-        description="Ends of the file names, before .fits, of each band's own file, such as "
-        "[-g, -r, -i]; null: all bands are in one file.",
+        description="File names, without .fits, of each band's own file, with * for the name of "
+        "the image: [*-g, *-r, *-i] or [frame-g-*, frame-r-*, frame-i-*]; null: all bands are in "
+        "one file.",
     )
     image_hdu: int | str | None = Field(
         None, description="Number or name of the HDU of the image; null: the first that holds one."
     )
-    mask_hdu: int | str | None = Field(None, description="HDU of the mask, if there is one.")
-    mask_suffix: str | None = Field(
-        None, description="End of the name of the mask's own file, if there is one."
+    mask_hdu: int | str | None = Field(
+        None, description="HDU of the mask, in the image's file or in its own, if there is one."
+    )
+    mask_files: list[str] | None = Field(
+        None,
+        description="Name of the mask's own file, as in band_files; one for all bands or one "
+        "each.",
     )
     mask_bits: int | None = Field(
         None, ge=1, description="Bits of the mask that make a pixel bad; null: any."
     )
     weight_hdu: int | str | None = Field(
-        None, description="HDU of the weights (inverse variances), if there are any; 0 is bad."
+        None,
+        description="HDU of the weights, in the image's file or in their own, if there are any.",
     )
-    weight_suffix: str | None = Field(
-        None, description="End of the name of the weights' own file, if there is one."
+    weight_files: list[str] | None = Field(
+        None,
+        description="Name of the weights' own file, as in band_files; one for all bands or one "
+        "each.",
+    )
+    weight_type: Literal["inverse_variance", "variance", "rms"] = Field(
+        "inverse_variance",
+        description="What the weights are; a pixel whose inverse variance is 0, or whose variance "
+        "or rms is 0 or infinite, is bad.",
     )
     nano_jansky_per_unit: float | None = Field(
         None,
@@ -304,10 +317,23 @@ class FitsSettings(Settings):
 
     @model_validator(mode="after")
     def _bands_have_their_files(self) -> "FitsSettings":
-        for name in ("band_suffixes", "zero_point_mag_ab"):
+        for name in ("band_files", "zero_point_mag_ab"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.bands):
                 raise ValueError(f"{name} needs one value for each of {len(self.bands)} bands")
+        for name in ("mask_files", "weight_files"):
+            values = getattr(self, name)
+            if values is not None and len(values) not in (1, len(self.bands)):
+                raise ValueError(
+                    f"{name} needs one value, or one for each of {len(self.bands)} bands"
+                )
+        for name in ("band_files", "mask_files", "weight_files"):
+            for value in getattr(self, name) or []:
+                if value.count("*") != 1 or value == "*" or "/" in value:
+                    raise ValueError(
+                        f"{name} needs a * in each name, for that of the image, and no folder; "
+                        f"not '{value}'"
+                    )
         fluxes = (self.nano_jansky_per_unit, self.zero_point_mag_ab, self.zero_point_keyword)
         if sum(value is not None for value in fluxes) > 1:
             raise ValueError(

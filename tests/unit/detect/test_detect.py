@@ -194,10 +194,10 @@ def test_bands_in_files_of_their_own_masks_and_weights(tmp_path):
     fits.writeto(tmp_path / "f.wht.fits", weight)
     settings = settings_with(
         bands=["g", "r"],
-        band_suffixes=["-g", "-r"],
-        mask_suffix=".mask",
+        band_files=["*-g", "*-r"],
+        mask_files=["*.mask"],
         mask_bits=4,
-        weight_suffix=".wht",
+        weight_files=["*.wht"],
         zero_point_mag_ab=[23.9, 22.5],
         image_pixels=16,
         min_snr=30,

@@ -11,17 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+import yaml
 from astropy.io import fits
 from astropy.table import Table
 from rich.console import Console
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.inspect.band_files import find_band_files
 from sim2sky.inspect.command import inspect
 from sim2sky.inspect.fit import compare, verdict
-from sim2sky.inspect.image_folder import band_files
 from sim2sky.inspect.recognise import inspect_path
 from sim2sky.inspect.report import Images, Report
 from sim2sky.inspect.screen import show
+from sim2sky.observe.fits_files import band_files, first_band_files, image_name
+from sim2sky.observe.settings import FitsSettings
 
 DATA = Path(__file__).parents[4] / "shared/data"
 SURVEYS = Path(__file__).parents[3] / "config/surveys"
@@ -209,8 +212,13 @@ def test_frames_of_one_file_per_band(survey_image, tmp_path):
     report = inspect_path(folder)
     assert report.images == Images(None, 2, 80, 90, pytest.approx(0.06), "nJy")
     assert report.facts["images"] == "2 of 80 x 90 pixels"
-    assert [row[:2] for row in report.tables[0].rows] == [["-g", "2"], ["-r", "2"], ["-mask", "2"]]
-    assert any("band_suffixes: [-g, -r], mask_suffix: -mask;" in note for note in report.notes)
+    assert [row[:2] for row in report.tables[0].rows] == [
+        ["*-g", "2"],
+        ["*-r", "2"],
+        ["*-mask", "2"],
+    ]
+    told = 'band_files: ["*-g", "*-r"], mask_files: ["*-mask"];'
+    assert any(told in note for note in report.notes)
     survey = images(bands=["a", "b"], n_bands=2, height=None, pixel_scale_arcsec=0.06)
     assert compare(report, survey)[0].says == "2 channels in both, not named in one of them"
     whole = (folder / "f1-r.fits").read_bytes()
@@ -224,18 +232,71 @@ def test_frames_of_one_file_per_band(survey_image, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stems", "suffixes"),
+    ("stems", "settings"),
     [
-        (["a-g", "a-r"], ["-g", "-r"]),
-        (["a_F814W", "a_F160W", "b_F814W"], ["_F160W", "_F814W"]),
+        (["a-g", "a-r"], ['band_files: ["*-g", "*-r"]']),
+        (["a_F814W", "a_F160W", "b_F814W"], ['band_files: ["*_F160W", "*_F814W"]']),
         (["g1", "g2", "g3"], None),
         (["cut-1", "cut-2"], None),
-        (["photo_g_orbit_1_i0_total", "photo_r_orbit_1_i0_total"], None),
+        (
+            ["photo_g_orbit_1_i0_total", "photo_r_orbit_1_i0_total"],
+            ['band_files: ["photo_g_*", "photo_r_*"]'],
+        ),
+        (
+            [f"frame-{band}-001000-1-00{n}" for band in "gri" for n in (27, 28)],
+            ['band_files: ["frame-g-*", "frame-i-*", "frame-r-*"]'],
+        ),
+        (["K_0.0_g_sci", "K_0.0_r_sci", "K_1.0_r_sci"], ['band_files: ["*_g_sci", "*_r_sci"]']),
+        (
+            [f"s-0001m002-{kind}-{band}" for kind in ("image", "invvar") for band in "gr"],
+            [
+                'band_files: ["*-image-g", "*-image-r"]',
+                'weight_files: ["*-invvar-g", "*-invvar-r"]',
+            ],
+        ),
+        (
+            ["x-g", "x-r", "x-rms-g", "x-rms-r", "y-g", "y-r", "y-rms-g", "y-rms-r"],
+            [
+                'band_files: ["*-g", "*-r"]',
+                'weight_files: ["*-rms-g", "*-rms-r"]',
+                "weight_type: rms",
+            ],
+        ),
+        (["a-sci", "a-wht"], ['band_files: ["*-sci"]', 'weight_files: ["*-wht"]']),
     ],
 )
-def test_which_files_are_bands_of_one_image(stems, suffixes):
-    found = band_files(stems)
-    assert suffixes == (None if found is None else found.suffixes)
+def test_which_files_are_bands_of_one_image(stems, settings, tmp_path):
+    found = find_band_files(stems)
+    assert settings == (None if found is None else found.settings())
+    if found is None:
+        return
+    # what is said is what the reader takes
+    told = yaml.safe_load("\n".join(settings))
+    read = FitsSettings.model_validate({"bands": told["band_files"], **told})
+    for stem in stems:
+        (tmp_path / f"{stem}.fits").touch()
+    first = first_band_files(sorted(tmp_path.iterdir()), read)
+    assert {image_name(path, read) for path in first} <= set(found.images)
+    here = {path.stem for file in first for path in band_files(file, read)}
+    assert here <= {*stems, *found.missing}
+
+
+def test_what_the_pixels_of_a_folder_say(survey_image, tmp_path):
+    folder = tmp_path / "cutouts"
+    folder.mkdir()
+    path = survey_image("a.fits", folder=folder)
+    notes = " ".join(inspect_path(folder).notes)
+    assert "1 of 1 have NaN or infinite pixels, up to 0.2%." in notes
+    assert "sky is in the images" not in notes
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data[1] += 30
+    fits.writeto(folder / "b.fits", np.zeros((2, 80, 90), "f4"), fits.getheader(path))
+    fits.writeto(folder / "c.fits", np.full((2, 80, 90), np.nan), fits.getheader(path))
+    report = inspect_path(folder)
+    notes = " ".join(report.notes)
+    assert "2 of 3 are empty" in notes
+    assert "The border's median is 30." in notes
+    assert report.facts["border, median"].startswith("30.0")
 
 
 def test_a_folder_says_if_its_unit_is_none_of_flux(survey_image, tmp_path):

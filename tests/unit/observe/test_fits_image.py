@@ -6,7 +6,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.observe.fits_files import first_band_files
+from sim2sky.observe.fits_files import first_band_files, image_name
 from sim2sky.observe.fits_image import BadPixelsError, WrongBandsError, read_fits_image
 from sim2sky.observe.images import area_sums, observe_images, read_image
 from sim2sky.observe.settings import FitsSettings, ObserveImagesSettings
@@ -75,7 +75,7 @@ def test_units(tmp_path, keywords, changes, njy):
         ({}, {"bands": ["g", "r"]}, r"an unexpected shape; got \(1, 16, 16\); expected \(2, y, x"),
         ({}, {"mask_hdu": 1}, r"mask and image differ in size; got \(4, 4\)"),
         ({}, {"weight_hdu": 1}, r"weights and image differ in size; got \(4, 4\)"),
-        ({}, {"mask_suffix": ".mask"}, r"a.mask.fits: not a readable FITS file"),
+        ({}, {"mask_files": ["*.mask"]}, r"a.mask.fits: not a readable FITS file"),
     ],
 )
 def test_refusals(tmp_path, keywords, changes, message):
@@ -89,8 +89,13 @@ def test_refusals(tmp_path, keywords, changes, message):
 def test_settings_that_contradict_each_other():
     with pytest.raises(Sim2SkyError, match="give one of nano_jansky_per_unit, zero_point_mag_ab"):
         settings_with(nano_jansky_per_unit=1.0, zero_point_keyword="ZP")
-    with pytest.raises(Sim2SkyError, match="band_suffixes needs one value for each of 1 bands"):
-        settings_with(band_suffixes=["-g", "-r"])
+    with pytest.raises(Sim2SkyError, match="band_files needs one value for each of 1 bands"):
+        settings_with(band_files=["*-g", "*-r"])
+    with pytest.raises(Sim2SkyError, match="weight_files needs one value, or one for each of 3"):
+        settings_with(bands=["g", "r", "i"], weight_files=["*-a", "*-b"])
+    for name in ("-g", "*", "*-*", "masks/*-g"):
+        with pytest.raises(Sim2SkyError, match="mask_files needs a \\* in each name"):
+            settings_with(mask_files=[name])
 
 
 def test_masks_and_weights_in_extensions(tmp_path):
@@ -148,16 +153,44 @@ def test_a_stamp_knows_its_place_and_scale(tmp_path):
 def test_bands_in_files_of_their_own_are_one_stamp(tmp_path):
     for name, value in (("x-g", 1.0), ("x-r", 2.0), ("y-g", 3.0)):
         fits.writeto(tmp_path / f"{name}.fits", np.full((16, 16), value), sky_header())
-    settings = stamp_settings(bands=["g", "r"], band_suffixes=["-g", "-r"])
+    settings = stamp_settings(bands=["g", "r"], band_files=["*-g", "*-r"])
     stamps = observe_images(tmp_path, None, settings)
     assert stamps.columns["galaxy_id"].tolist() == ["x", "y"]
     assert stamps.columns["flag"].tolist() == [0, FLAG_BAD_IMAGE]
     np.testing.assert_allclose(stamps.images[0].mean(axis=(1, 2)), [4.0, 8.0])
 
 
+def test_weights_and_masks_of_each_band(tmp_path):
+    """Names with the band in the middle, compressed companions, and each type of weight."""
+    maps = {"inverse_variance": 4.0, "variance": 0.25, "rms": 0.5}
+    for band in "gr":
+        for kind, value in maps.items():
+            weight = np.full((16, 16), value)
+            weight[2, 3 if band == "g" else 5] = 0
+            fits.writeto(tmp_path / f"{kind}-{band}-f.fits", weight)
+        mask = np.zeros((16, 16), np.int16)
+        mask[9, 3 if band == "g" else 5] = 1
+        hdus = [fits.PrimaryHDU(), fits.CompImageHDU(mask)]
+        fits.HDUList(hdus).writeto(tmp_path / f"mask-{band}-f.fits.fz")
+        fits.writeto(tmp_path / f"image-{band}-f.fits", np.ones((16, 16)), sky_header())
+    for kind in maps:
+        settings = settings_with(
+            bands=["g", "r"],
+            band_files=["image-g-*", "image-r-*"],
+            mask_files=["mask-g-*", "mask-r-*"],
+            weight_files=[f"{kind}-g-*", f"{kind}-r-*"],
+            weight_type=kind,
+        )
+        (path,) = first_band_files(sorted(tmp_path.iterdir()), settings)
+        assert image_name(path, settings) == "f"
+        image = read_fits_image(path, settings)
+        assert np.argwhere(image.bad).tolist() == [[2, 3], [2, 5], [9, 3], [9, 5]]
+        np.testing.assert_allclose(image.weight[:, ~image.bad], 4.0)
+
+
 def test_companions_are_no_images():
     paths = [Path(name) for name in ("a.fits", "a_wht.fits", "a_mask.fits", "b.fits")]
-    settings = settings_with(mask_suffix="_mask", weight_suffix="_wht")
+    settings = settings_with(mask_files=["*_mask"], weight_files=["*_wht"])
     assert [path.name for path in first_band_files(paths, settings)] == ["a.fits", "b.fits"]
 
 
