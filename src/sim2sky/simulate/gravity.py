@@ -16,9 +16,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sim2sky.simulate.multipole import (
+    LANES,
     TERMS,
     add_body,
     add_far_pairs,
+    add_field_at_bodies,
     add_moved_field,
     add_moved_moments,
 )
@@ -289,7 +291,7 @@ def _at_bodies(
     x: Array, y: Array, z: Array, force: Array, psi: Array,
 ) -> None:  # fmt: skip
     """Hand the cells' fields down the tree and add them to the bodies' force and psi."""
-    value, work = np.empty(4), np.empty(TERMS)
+    work, lanes = np.empty(TERMS), np.empty((TERMS + 4, LANES))
     for c in range(cells.shape[0]):
         cx, cy, cz = centre[c]
         left = cells[c, 2]
@@ -298,12 +300,9 @@ def _at_bodies(
                 px, py, pz = centre[child]
                 add_moved_field(field[c], px - cx, py - cy, pz - cz, field[child], work)
             continue
-        for i in range(cells[c, 0], cells[c, 1]):
-            value[:] = 0.0
-            add_moved_field(field[c], x[i] - cx, y[i] - cy, z[i] - cz, value, work)
-            psi[i] += value[0]
-            for k in range(3):
-                force[i, k] += value[1 + k]
+        add_field_at_bodies(
+            x, y, z, cells[c, 0], cells[c, 1], centre[c], field[c], force, psi, lanes
+        )
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")

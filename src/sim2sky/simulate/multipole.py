@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 ORDER = 4
 """Total order P of the expansions."""
 
+LANES = 8
+"""Bodies of a leaf that are worked on at once."""
+
 Array = NDArray[np.float64]
 
 _INDICES = sorted(
@@ -81,11 +84,57 @@ def _powers(x: float, y: float, z: float, out: Array) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def _body_powers(
+    x: Array, y: Array, z: Array, start: int, end: int, centre: Array, out: Array
+) -> None:
+    """Set `out` (TERMS, LANES) to the powers of up to LANES bodies, of start to end.
+
+    Lanes beyond `end` are of the body at `end - 1`.
+    """
+    for i in range(LANES):
+        body = min(start + i, end - 1)
+        out[0, i] = 1.0
+        out[1, i] = x[body] - centre[0]
+        out[2, i] = y[body] - centre[1]
+        out[3, i] = z[body] - centre[2]
+    for t in range(3, _RECURSION.shape[0]):
+        n, axis, one = _RECURSION[t, 0], _RECURSION[t, 1], _RECURSION[t, 2]
+        inverse = _INVERSE[_RECURSION[t, 4]]
+        for i in range(LANES):
+            out[n, i] = out[one, i] * out[1 + axis, i] * inverse
+
+
+@njit(cache=True, error_model="numpy")
 def add_body(moments: Array, mass: float, x: float, y: float, z: float, work: Array) -> None:
     """Add a body at (x, y, z) from the centre to a cell's moments; `work` has TERMS places."""
     _powers(x, y, z, work)
     for n in range(TERMS):
         moments[n] += mass * work[n]
+
+
+@njit(cache=True, error_model="numpy")
+def add_field_at_bodies(
+    x: Array, y: Array, z: Array, start: int, end: int,
+    centre: Array, field: Array, force: Array, psi: Array, work: Array,
+) -> None:  # fmt: skip
+    """Add a cell's field to force and psi of the bodies `start` to `end`.
+
+    `work` is (TERMS + 4, LANES).
+    """
+    for begin in range(start, end, LANES):
+        _body_powers(x, y, z, begin, end, centre, work)
+        work[TERMS:] = 0.0
+        for t in range(_SUMS.shape[0]):
+            place = _SUMS[t, 0]
+            if place >= 4:
+                break
+            coefficient = field[_SUMS[t, 2]]
+            for i in range(LANES):
+                work[TERMS + place, i] += work[_SUMS[t, 1], i] * coefficient
+        for i in range(min(LANES, end - begin)):
+            psi[begin + i] += work[TERMS, i]
+            for k in range(3):
+                force[begin + i, k] += work[TERMS + 1 + k, i]
 
 
 @njit(cache=True, error_model="numpy")
@@ -100,14 +149,9 @@ def add_moved_moments(
 
 @njit(cache=True, error_model="numpy")
 def add_moved_field(field: Array, x: float, y: float, z: float, out: Array, work: Array) -> None:
-    """Add a field expansion, moved to (x, y, z) from its centre, to `out`.
-
-    `out` may be shorter than the field: its first 4 places are value and gradient.
-    """
+    """Add a field expansion, moved to (x, y, z) from its centre, to `out`."""
     _powers(x, y, z, work)
     for t in range(_SUMS.shape[0]):
-        if _SUMS[t, 0] >= out.shape[0]:
-            break
         out[_SUMS[t, 0]] += work[_SUMS[t, 1]] * field[_SUMS[t, 2]]
 
 

@@ -3,7 +3,15 @@ import pytest
 
 from sim2sky.simulate.galaxies import draw_model, realise
 from sim2sky.simulate.gravity import G, direct_gravity, gravity
-from sim2sky.simulate.multipole import ORDER, TERMS, add_body, add_far_pairs, add_moved_field
+from sim2sky.simulate.multipole import (
+    LANES,
+    ORDER,
+    TERMS,
+    add_body,
+    add_far_pairs,
+    add_field_at_bodies,
+    add_moved_field,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +98,22 @@ def test_far_expansion_converges_with_distance_at_its_order():
         for body in source:
             add_body(moments[1], 1.0, *body, work)
         add_far_pairs(np.array([[0, 1]], np.int32), centre, 0.01, moments, field)
-        at = np.array([0.2, -0.1, 0.15])
-        value = np.zeros(4)
-        add_moved_field(field[0], *at, value, work)
-        offset = source - (centre[0] + at)
-        square = (offset**2).sum(axis=1) + 0.01
-        pull = (offset / square[:, None] ** 1.5).sum(axis=0)
-        errors.append(np.linalg.norm(value[1:] - pull) / np.linalg.norm(pull))
+        at = centre[0] + rng.normal(0, 0.15, (LANES + 3, 3))  # more than are done at once
+        force, psi = np.zeros(at.shape), np.zeros(len(at))
+        add_field_at_bodies(
+            *np.ascontiguousarray(at.T), 0, len(at), centre[0], field[0], force, psi,
+            np.empty((TERMS + 4, LANES)),
+        )  # fmt: skip
+        # the same as the expansion about each of the places
+        moved = np.zeros((len(at), TERMS))
+        for row, place in zip(moved, at - centre[0], strict=True):
+            add_moved_field(field[0], *place, row, work)
+        np.testing.assert_allclose(psi, moved[:, 0], rtol=1e-13)
+        np.testing.assert_allclose(force, moved[:, 1:4], rtol=1e-12)
+        offset = source - at[:, None]
+        square = (offset**2).sum(axis=-1) + 0.01
+        pull = (offset / square[..., None] ** 1.5).sum(axis=1)
+        miss = np.linalg.norm(force - pull, axis=1) / np.linalg.norm(pull, axis=1)
+        errors.append(miss.max())
     assert errors[1] < errors[0] / 2 ** (ORDER - 1)
     assert errors[1] < 1e-3
