@@ -7,6 +7,7 @@ from itertools import chain
 
 _SEPARATORS = re.compile(r"([-_.])")
 _BAND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,7}$")  # g, F814W, Ks, ivar
+_FILTER = re.compile(r"([ugrizyUBVRIGZYJHKW][0-9s]?|VIS|F[0-9]{3,4}[A-Z]{1,2}[0-9]?)$")
 _PLACES = (-1, 0, 1, 2, -2, -3)  # of the band among the parts of a name, likely ones first
 _MOST_BANDS = 12
 _MASKS = ("mask", "maskbits", "flag", "flags", "dq", "msk")
@@ -62,6 +63,7 @@ def find_band_files(stems: list[str]) -> BandFiles | None:
     BandFiles or None
         None if each file is an image of its own.
     """
+    found = []
     for place in _PLACES:
         # what precedes and what follows the part at this place -> that part, of each file
         groups: dict[tuple[str, str], set[str]] = {}
@@ -72,19 +74,22 @@ def find_band_files(stems: list[str]) -> BandFiles | None:
                 key = "".join(parts[:number]), "".join(parts[number + 1 :])
                 groups.setdefault(key, set()).add(parts[number])
         groups = {key: found for key, found in groups.items() if len(found) > 1}
-        parts = sorted(set().union(*groups.values()))
+        parts = sorted(set().union(*groups.values()), key=_by_wavelength)
         if 2 * sum(map(len, groups.values())) < len(stems) or not 2 <= len(parts) <= _MOST_BANDS:
             continue
         befores, afters = ({key[side] for key in groups} for side in (0, 1))
         # a single image may have its name on either side; names have digits
         digits = [any(map(str.isdigit, "".join(side))) for side in (befores, afters)]
         last = len(afters) > 1 or (len(befores) == 1 and digits == [False, True])
-        found = (_star_last if last else _star_first)(groups, parts)
-        if found is not None:
-            images, names = found
-            every = [name.replace("*", image) for image in images for name in chain(*names)]
-            return BandFiles(images, *names, [stem for stem in every if stem not in stems])
-    return None
+        named = (_star_last if last else _star_first)(groups, parts)
+        if named is not None:
+            found.append((all(_FILTER.match(part) or _kind(part) for part in parts), named))
+    if not found:
+        return None
+    images, names = max(found, key=lambda pair: pair[0])[1]
+    _add_others(stems, images, names)
+    every = [name.replace("*", image) for image in images for name in chain(*names)]
+    return BandFiles(images, *names, [stem for stem in every if stem not in stems])
 
 
 _Groups = dict[tuple[str, str], set[str]]
@@ -93,6 +98,10 @@ _Found = tuple[list[str], tuple[list[str], list[str], list[str]]]  # images; ban
 
 def _parts(name: str) -> list[str]:
     return _SEPARATORS.split(name)[::2]
+
+
+def _by_wavelength(part: str) -> tuple[int, str]:
+    return "uUBgGVrRiIzZyYJHK".find(part[0]) if _FILTER.match(part) else -1, part
 
 
 def _kind(part: str) -> int:
@@ -128,11 +137,27 @@ def _star_first(groups: _Groups, parts: list[str]) -> _Found | None:
 
 def _star_last(groups: _Groups, parts: list[str]) -> _Found | None:
     """Return images and file names where the image's name stands after the band: frame-g-x."""
-    ends = {(before, after[:1]) for before, after in groups}
-    start, separator = ends.pop()
-    if ends or not separator:
+    separators = {after[:1] for _, after in groups}
+    # frame-g-x beside ivar-g-x
+    kinds = {before: max(map(_kind, _parts(before))) for before, _ in groups}
+    starts = [before for before, kind in kinds.items() if not kind]
+    if len(starts) != 1 or len(separators) > 1 or separators == {""}:
         return None
     names: tuple[list[str], list[str], list[str]] = ([], [], [])
-    for part in parts:
-        names[_kind(part)].append(f"{start}{part}{separator}*")
-    return (sorted(after[1:] for _, after in groups), names) if names[0] else None
+    for before in sorted(kinds):
+        for part in parts:
+            names[_kind(part) or kinds[before]].append(f"{before}{part}{min(separators)}*")
+    return sorted({after[1:] for before, after in groups if before == starts[0]}), names
+
+
+def _add_others(stems: list[str], images: list[str], names: tuple[list[str], ...]) -> None:
+    """Add the names of masks and weights of no band, such as mask-x, to those of the bands."""
+    known = {name.replace("*", image) for image in images for name in chain(*names)}
+    for stem in stems:
+        image = max((image for image in images if image in stem), key=len, default=None)
+        if stem in known or image is None:
+            continue
+        name = stem.replace(image, "*", 1)
+        kind = max(map(_kind, _parts(name)))
+        if kind and name not in names[kind]:
+            names[kind].append(name)

@@ -41,10 +41,14 @@ def inspect_image_folder(path: Path, files: list[Path]) -> Report:
     opened, bad = _open_some(files)
     if not opened:
         raise Sim2SkyError("no image is readable", where=path, got="; ".join(bad[:3]))
-    kinds = Counter(_kind(images) for _, images, _ in opened)
-    n_bands, height, width, units, scale = kinds.most_common(1)[0][0]
-    stems = [file.name.removesuffix(_suffix(file)) for file in files]
-    together = find_band_files(stems) if n_bands == 1 and units != "8bit" else None
+    together = find_band_files([_stem(file) for file in files])
+    others = set() if together is None else _companions(together)
+    shown = [found for found in opened if _stem(found[0]) not in others] or opened
+    kinds = Counter(_kind(images) for _, images, _ in shown)
+    kind = kinds.most_common(1)[0][0]
+    n_bands, height, width, units, scale = kind
+    if n_bands != 1 or units == "8bit":
+        together = None
     if together is not None:
         n_bands = len(together.bands)
         report.tables.append(_band_table(opened, together))
@@ -58,17 +62,14 @@ def inspect_image_folder(path: Path, files: list[Path]) -> Report:
             for (bands, h, w, unit, s), n in kinds.most_common(8)
         ]
         columns = ["files", "pixels", "bands", "units", "pixel [arcsec]"]
-        report.tables.append(Table(f"kinds among {len(opened)} that were opened", columns, rows))
+        report.tables.append(Table(f"kinds among {len(shown)} that were opened", columns, rows))
     if bad:
         n = len(opened) + len(bad)
         report.notes.append(f"{len(bad)} of {n} can't be read, such as {bad[0]}.")
     if together is not None and together.missing:
         report.notes.append(f"Missing: {_some(together.missing)}.")
     if units != "8bit":
-        others = set() if together is None else _companions(together)
-        kind = kinds.most_common(1)[0][0]
-        images = [file for file, found, _ in opened if _kind(found) == kind]
-        facts, notes = folder_notes([file for file in images if _stem(file) not in others])
+        facts, notes = folder_notes([file for file, found, _ in shown if _kind(found) == kind])
         report.facts |= facts
         report.notes += notes
     tables = sorted(p.name for folder in (path.parent, path) for p in folder.glob("*.csv"))

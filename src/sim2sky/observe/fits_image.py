@@ -178,14 +178,23 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     ------
     astropy.io.fits.HDUList
         Closed on leaving.
+
+    Raises
+    ------
+    OSError
+        If the data cannot be read since the file is cut off, which astropy only warns of.
     """
-    # astropy leaves a file open that it cannot read, and warns before it raises
-    with (
-        warnings.catch_warnings(action="ignore", category=AstropyWarning),
-        path.open("rb") as file,
-        fits.open(file) as hdus,
-    ):
-        yield hdus
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", AstropyWarning)
+        try:
+            # astropy leaves a file open that it cannot read
+            with path.open("rb") as file, fits.open(file) as hdus:
+                yield hdus
+        except (OSError, ValueError, TypeError) as error:
+            cut = next((str(w.message) for w in told if "truncated" in str(w.message)), None)
+            if cut is None:
+                raise
+            raise OSError(cut) from error
 
 
 @dataclass(frozen=True)

@@ -244,7 +244,7 @@ def test_frames_of_one_file_per_band(survey_image, tmp_path):
         ),
         (
             [f"frame-{band}-001000-1-00{n}" for band in "gri" for n in (27, 28)],
-            ['band_files: ["frame-g-*", "frame-i-*", "frame-r-*"]'],
+            ['band_files: ["frame-g-*", "frame-r-*", "frame-i-*"]'],
         ),
         (["K_0.0_g_sci", "K_0.0_r_sci", "K_1.0_r_sci"], ['band_files: ["*_g_sci", "*_r_sci"]']),
         (
@@ -260,6 +260,18 @@ def test_frames_of_one_file_per_band(survey_image, tmp_path):
                 'band_files: ["*-g", "*-r"]',
                 'weight_files: ["*-rms-g", "*-rms-r"]',
                 "weight_type: rms",
+            ],
+        ),
+        (
+            [
+                *(f"{kind}-{b}-field{n}" for kind in ("frame", "var") for b in "gr" for n in "01"),
+                *("flags-field0", "flags-field1"),
+            ],
+            [
+                'band_files: ["frame-g-*", "frame-r-*"]',
+                'mask_files: ["flags-*"]',
+                'weight_files: ["var-g-*", "var-r-*"]',
+                "weight_type: variance",
             ],
         ),
         (["a-sci", "a-wht"], ['band_files: ["*-sci"]', 'weight_files: ["*-wht"]']),
