@@ -38,7 +38,7 @@ rule attack_model:
 
 rule compare_attacks:
     input:
-        attacks=shown_files("attacks.parquet"),
+        attacks=attacked_files("attacks.parquet"),
     output:
         table="results/experiments/{experiment}/attack.parquet",
         csv="results/experiments/{experiment}/attack.csv",

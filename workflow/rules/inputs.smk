@@ -92,6 +92,17 @@ def ladder_models(name):
     )
 
 
+def attacked_files(name):
+    """Return an input function for one file of each model that is attacked."""
+    return model_files(
+        name,
+        methods=lambda e: e.show,
+        seeds=lambda e: (
+            e.seeds if (e.attack or AttackSettings()).all_seeds else e.seeds[:1]
+        ),
+    )
+
+
 def explained_files(name):
     """Return an input function for one file of each model whose attention is measured."""
     return model_files(

@@ -10,7 +10,7 @@ import pandas as pd
 from sim2sky.attack.kinds import NONE, ONE_PIXEL
 from sim2sky.attack.settings import AttackSettings
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
 from sim2sky.evaluate.metrics import confusion, ratio, weighted_mean
 from sim2sky.files import read_parquet
 
@@ -150,7 +150,8 @@ def compare(attacks: pd.DataFrame, settings: AttackSettings) -> pd.DataFrame:
     -------
     pandas.DataFrame
         method, network, seed, domain, attack, strength, class, reference (method; empty
-        where nothing is compared), quantity, value, low, high, n_images, n_systems.
+        where nothing is compared), quantity, value, low, high, n_images, n_systems. Where a
+        method has several seeds, rows of seed -1 have their mean.
     """
     classes = list(attacks.attrs["classes"])
     resampling = Resampling.draw(
@@ -163,6 +164,7 @@ def compare(attacks: pd.DataFrame, settings: AttackSettings) -> pd.DataFrame:
         for key, rows in attacks.groupby([*MODEL, *CONDITION], sort=False).indices.items()
     }
     result = []
+    seeds: dict[tuple, list[_Sampled]] = {}
     for key, images in condition.items():
         method, network, seed, domain, attack, strength = key
         untouched = condition[method, network, seed, domain, NONE, 0.0]
@@ -174,21 +176,42 @@ def compare(attacks: pd.DataFrame, settings: AttackSettings) -> pd.DataFrame:
             values = resampling.apply(
                 lambda weights, of=statistic: {"value": of(weights)}, used.system_id
             )["value"]
-            low, high = interval(values, settings.interval)
-            result.append(
-                {
-                    **dict(zip([*MODEL, *CONDITION], key, strict=True)),
-                    "class": group,
-                    "reference": reference,
-                    "quantity": name,
-                    "value": values[0],
-                    "low": low,
-                    "high": high,
-                    "n_images": len(used.image),
-                    "n_systems": len(np.unique(used.system_id)),
-                }
-            )
+            sampled = _Sampled(values, len(used.image), len(np.unique(used.system_id)))
+            described = dict(zip([*MODEL, *CONDITION], key, strict=True)) | {
+                "class": group,
+                "reference": reference,
+                "quantity": name,
+            }
+            result.append(described | sampled.row(settings.interval))
+            seeds.setdefault(tuple((described | {"seed": ALL_SEEDS}).items()), []).append(sampled)
+    result += [
+        dict(key) | _mean_of_seeds(parts).row(settings.interval)
+        for key, parts in seeds.items()
+        if len(parts) > 1
+    ]
     return pd.DataFrame(result)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """A statistic (n_bootstrap + 1,), the first of the sample itself, and of how many."""
+
+    values: np.ndarray
+    n_images: int
+    n_systems: int
+
+    def row(self, probability: float) -> dict[str, float | int]:
+        low, high = interval(self.values, probability)
+        about = {"value": self.values[0], "low": low, "high": high}
+        return about | {"n_images": self.n_images, "n_systems": self.n_systems}
+
+
+def _mean_of_seeds(parts: list[_Sampled]) -> _Sampled:
+    """Return the mean over the seeds for which the statistic is defined, and all images."""
+    defined = [part.values for part in parts if np.isfinite(part.values[0])]
+    mean = np.mean(defined or [parts[0].values], axis=0)
+    images, systems = sum(p.n_images for p in parts), max(p.n_systems for p in parts)
+    return _Sampled(mean, images, systems)
 
 
 Found = tuple[str, str, str, Images, Statistic]

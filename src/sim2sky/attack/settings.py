@@ -89,6 +89,10 @@ class AttackSettings(Settings):
     accidents: AccidentSettings = Field(
         AccidentSettings(), description="what befalls images without anybody meaning it"
     )
+    all_seeds: bool = Field(
+        False,
+        description="attack every seed of the methods that are shown, not the first alone",
+    )
     church_galaxies: int = Field(
         6, ge=0, description="galaxies whose church window is computed; the figure shows the first"
     )

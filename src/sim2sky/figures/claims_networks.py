@@ -35,14 +35,18 @@ def where_they_look(study: Study, evidence: Evidence) -> Answer | None:
         parts.append(f"{before} in the {domain}, {change.signed} with {method_label(method)}")
         nearer.append(change.high < 0)
         farther.append(change.low > 0)
-    table = rows_of(evidence.long["attribution"], method=method)
-    n_seeds = (table["seed"].unique() != ALL_SEEDS).sum()
-    of_seeds = f"mean over {n_seeds} seeds" if n_seeds > 1 else "of one training"
     sentence = (
         f"The mean distance of the evidence for class {merger} from the centre of such a galaxy "
-        f"is, in half-light radii ({of_seeds}), {' and '.join(parts)}."
+        f"is, in half-light radii ({_seeds(evidence, 'attribution', method)}), "
+        f"{' and '.join(parts)}."
     )
     return Answer(judge(all(nearer), any(farther)), sentence, evidence.name)
+
+
+def _seeds(evidence: Evidence, stage: str, method: str) -> str:
+    """Return how many trainings the numbers of a stage are of."""
+    seeds = set(rows_of(evidence.long[stage], method=method)["seed"]) - {ALL_SEEDS}
+    return f"mean over {len(seeds)} seeds" if len(seeds) > 1 else "of one training"
 
 
 def gap_and_accuracy(study: Study, evidence: Evidence) -> Answer | None:
@@ -84,7 +88,7 @@ def one_pixel(study: Study, evidence: Evidence) -> Answer | None:
         f"With {method_label(method)} one pixel changes the prediction of {success} of the "
         f"source's galaxies ({change.signed} against source only, in pairs), and the distance to "
         f"the decision boundary, in units of the scatter within a class, is {ratio} times that "
-        "of source only."
+        f"of source only ({_seeds(evidence, 'attack', method)})."
     )
     verdict = judge(ratio.low > 1 and change.high < 0, ratio.high < 1 or change.low > 0)
     return Answer(verdict, sentence, evidence.name)

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 from sim2sky.attack.kinds import ACCIDENTS, NONE, ONE_PIXEL
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import read_parquet
-from sim2sky.plot.inputs import rows_of, variant_labels, variants_of
+from sim2sky.plot.inputs import averages_first, rows_of, variant_labels, variants_of
 from sim2sky.plot.style import (
     DOMAIN_MARKERS,
     DOMAINS,
@@ -48,7 +48,8 @@ def read_comparison(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The numbers of all classes together, of each method its smallest seed.
+        The numbers of all classes together, of each method the mean over its seeds, or its
+        only one.
 
     Raises
     ------
@@ -61,8 +62,7 @@ def read_comparison(path: str | Path) -> pd.DataFrame:
         raise Sim2SkyError(
             "the table holds no rows", where=path, fix="run `sim2sky compare-attacks`"
         )
-    first = table.groupby(["method", "network"])["seed"].transform("min")
-    return table[table["seed"] == first]
+    return averages_first(table)[0]
 
 
 def attack_figure(table: pd.DataFrame) -> Figure:

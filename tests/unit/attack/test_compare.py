@@ -126,6 +126,29 @@ def test_balanced_accuracy_counts_every_image(compared):
     assert against["value"] == pytest.approx((1 + 4 / 5) / 2 - after)
 
 
+def test_several_seeds_have_a_mean_with_an_interval_of_its_own(compared):
+    """Two seeds that contradict each other: each resample has the mean of both."""
+    first = [make_attacks(method) for method in SAID]
+    other = [make_attacks(method, seed=1) for method in SAID]
+    for table in other:  # nothing changes its mind
+        table["after"] = table["before"]
+    attacks = pd.concat([*first, *other], ignore_index=True)
+    attacks.attrs = {"classes": ["non-merger", "merger"]}
+    table = compare(attacks, SETTINGS)
+    order = ["method", "domain", "attack", "quantity", "class", "reference"]
+    one, two, mean = (table[table["seed"] == seed].set_index(order) for seed in (0, 1, -1))
+    pd.testing.assert_frame_equal(one.sort_index(), compared, check_like=True)
+    key = ("source_only", "target", "cosmic_rays", "success_rate", "all", "")
+    assert two.loc[key, "value"] == 0
+    assert mean.loc[key, "value"] == pytest.approx(one.loc[key, "value"] / 2)
+    assert mean.loc[key, "high"] == pytest.approx(one.loc[key, "high"] / 2)
+    assert (mean.loc[key, "n_images"], mean.loc[key, "n_systems"]) == (12, 3)
+    # the second has no success that could have moved anything
+    moved = ("source_only", "target", "one_pixel", "latent_distance_moved", "all", "")
+    assert np.isnan(two.loc[moved, "value"])
+    assert mean.loc[moved, "value"] == pytest.approx(one.loc[moved, "value"])
+
+
 def test_bad_tables_are_named(tmp_path):
     with pytest.raises(Sim2SkyError, match="no attacks given"):
         read_attacks([])
