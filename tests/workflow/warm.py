@@ -5,6 +5,7 @@ that hands its arguments, folder, environment and streams over. Most of a test r
 so small that they would spend their time on imports.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -65,12 +66,11 @@ def serve(address: str) -> None:
             if os.fork() == 0:
                 listener.close()
                 answer(caller)
-                return
             caller.close()
 
 
 def answer(caller: socket.socket) -> None:
-    """Run one command as its caller would have."""
+    """Run one command as its caller would have, and end this process."""
     from sim2sky.cli import main
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -97,6 +97,12 @@ def answer(caller: socket.socket) -> None:
         sys.excepthook(*sys.exc_info())
         code = 1
     caller.sendall(b"%d" % (code if isinstance(code, int) else int(code is not None)))
+    # what Python does at its end, pools of processes too, but for taking all the modules apart
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
