@@ -65,8 +65,9 @@ def gap_and_accuracy(study: Study, evidence: Evidence) -> Answer | None:
     parts = [f"{number} over the {names[axis]}" for axis, number in found.items()]
     sentence = (
         "The rank correlation between accuracy and the latent distance to the images that "
-        f"{method_label(method)} learned from is {' and '.join(parts)}; no network was adapted "
-        "anew at each step, which alone could confirm it."
+        f"{method_label(method)} learned from is {' and '.join(parts)} "
+        f"({_seeds(evidence, 'ladder', method)}); no network was adapted anew at each step, which "
+        "alone could confirm it."
     )
     # where a network fails the closer it is to what it knows, the claim has no ground
     verdict = judge(False, any(number.low > 0 for number in found.values()))
@@ -131,7 +132,8 @@ def missing_realism(study: Study, evidence: Evidence) -> Answer | None:
     sentence = (
         f"Of the realisms that are added one by one, {_rung(far)} moves the images most in the "
         f"latent space of source only (its distance to the target by {distance.signed} scatters), "
-        f"and {_rung(bad)} changes its accuracy most ({accuracy.signed})"
+        f"and {_rung(bad)} changes its accuracy most ({accuracy.signed}; "
+        f"{_seeds(evidence, 'ladder', SOURCE_ONLY)})"
     )
     depth = evidence.measured("ladder", "outskirts_lost_depth_mag_arcsec2", method=method)
     cost = evidence.measured("ladder", "outskirts_lost_cost", method=method)
@@ -183,7 +185,7 @@ def _last_class(evidence: Evidence, stage: str) -> str | None:
 
 
 def _changes(rows: pd.DataFrame) -> dict[str, Estimate]:
-    """Return the change that each rung brings, of the first seed."""
+    """Return the change that each rung brings, the mean over seeds (-1) or the first of them."""
     rows = rows[rows["value"].notna()].sort_values("seed", kind="stable")
     rows = rows.drop_duplicates("rung")
     return {

@@ -95,14 +95,11 @@ def join_ladder(
     tables: Annotated[list[Path], typer.Argument(help="models/.../ladder.parquet files")],
     output: Annotated[Path, typer.Option(help="Output table; a .csv is written beside it")],
 ) -> None:
-    """Join the ladders of an experiment's models to one table."""
-    import pandas as pd
-
+    """Join the ladders of an experiment's models to one table, with means over seeds."""
     from sim2sky.files import atomic_path, read_parquet, write_parquet
+    from sim2sky.ladder.join import join_models
 
-    parts = [read_parquet(path, ["method", "quantity", "value"]) for path in tables]
-    joined = pd.concat(parts, ignore_index=True)
-    joined.attrs = parts[0].attrs
+    joined = join_models([read_parquet(path, ["method", "quantity", "draws"]) for path in tables])
     write_parquet(joined, output)
     with atomic_path(output.with_suffix(".csv")) as temporary:
         joined.to_csv(temporary, index=False, float_format="%.5g")

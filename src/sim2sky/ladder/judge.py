@@ -14,6 +14,7 @@ from sim2sky.evaluate.metrics import scores, weighted_mean
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
 from sim2sky.ladder.anchor import Anchor, anchor_rows
 from sim2sky.ladder.galaxies import holds_light
+from sim2sky.ladder.losses import losses
 from sim2sky.ladder.rungs_file import Rendered, Step
 from sim2sky.ladder.settings import LadderSettings
 from sim2sky.measure.radii import pixel_radii
@@ -37,6 +38,10 @@ KEYS = (
     *("method", "network", "seed", "domain", "axis", "step", "rung", "exposure_factor"),
     *("depth_band", "depth_mag_ab", "depth_mag_arcsec2"),
 )
+
+
+DRAWS = "draws"
+"""Column with a number's value and those of its resamples, for means over seeds."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def judge_model(
     Returns
     -------
     pandas.DataFrame
-        `KEYS`, quantity, value, low, high, n_images and n_systems. For each rung
+        `KEYS`, quantity, value, low, high, n_images, n_systems and `DRAWS`. For each rung
         (domain ``mock``): ``balanced_accuracy``, ``accuracy``, ``auc`` and
         ``recall_<class>`` without retraining; ``latent_distance`` and
         ``proxy_a_distance`` to the target, and ``latent_distance_source`` to the images
@@ -167,24 +172,6 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     x, y = (values - values.mean(axis=0) for values in ranks)
     norm = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
     return np.divide((x * y).sum(axis=0), norm, out=np.full(len(norm), np.nan), where=norm > 0)
-
-
-def first_loss(lower_than_deepest: list[bool]) -> int | None:
-    """Return the first exposure, going shallower, that has lost something.
-
-    Parameters
-    ----------
-    lower_than_deepest : list of bool
-        By exposure, the shortest first: whether the paired difference to the longest has
-        an interval wholly below 0. The last is the longest itself.
-
-    Returns
-    -------
-    int or None
-        Its index; None if no exposure has.
-    """
-    lost = [number for number, lower in enumerate(lower_than_deepest) if lower]
-    return max(lost) if lost else None
 
 
 def _judge(
@@ -294,7 +281,8 @@ def _row(
     low, high = interval(values, settings.interval)
     keys = {name: about.get(name) for name in KEYS[4:]}
     row = base | {"domain": domain} | keys | {"quantity": quantity, "value": float(values[0])}
-    return row | {"low": low, "high": high, "n_images": counts[0], "n_systems": counts[1]}
+    row |= {"low": low, "high": high, "n_images": counts[0], "n_systems": counts[1]}
+    return row | {DRAWS: values.astype(np.float32)}
 
 
 def _summary(
@@ -318,57 +306,8 @@ def _summary(
     if axis == "realism":
         return correlations
     table = pd.DataFrame(row for row in rows if row["axis"] == axis)
-    return correlations + [
-        base | {"domain": "mock"} | {name: about.get(name) for name in KEYS[4:]} | row
-        for quantity, name in (
-            ("outskirts_lost", "attribution_outskirts_change"),
-            ("accuracy_lost", "balanced_accuracy_change"),
-        )
-        for row in losses(table, quantity, name)
-    ]
-
-
-def losses(table: pd.DataFrame, quantity: str, change: str) -> list[dict]:
-    """Return at which depth something is lost and what that costs.
-
-    The rule: going shallower from the longest exposure, the first one at which the paired
-    difference to the longest has an interval wholly below 0.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows of one model on the axis of exposures.
-    quantity : str
-        What it is called.
-    change : str
-        The quantity whose interval decides.
-
-    Returns
-    -------
-    list of dict
-        ``<quantity>_exposure_factor`` and ``<quantity>_depth_mag_arcsec2``: value and low
-        are those of that exposure, high those of the next longer one, between which it
-        was lost; ``<quantity>_cost``: the balanced accuracy that is missing there against
-        the longest, with its interval. NaN where no exposure has lost it.
-    """
-    changes = table[table["quantity"] == change].sort_values("exposure_factor")
-    cost = table[table["quantity"] == "balanced_accuracy_change"].set_index("exposure_factor")
-    ladder = table.drop_duplicates("exposure_factor").sort_values("exposure_factor")
-    found = first_loss((changes["high"] < 0).tolist())
-    count = {name: int(table[name].max()) for name in ("n_images", "n_systems")}
-    nothing = {"value": np.nan, "low": np.nan, "high": np.nan}
-    rows = []
-    for name in ("exposure_factor", "depth_mag_arcsec2"):
-        values = nothing
-        if found is not None:
-            here, deeper = ladder[name].iloc[found], ladder[name].iloc[found + 1]
-            values = {"value": here, "low": here, "high": deeper}
-        rows.append({"quantity": f"{quantity}_{name}"} | values | count)
-    values = nothing
-    if found is not None:
-        there = cost.loc[changes["exposure_factor"].iloc[found]]
-        values = {"value": -there["value"], "low": -there["high"], "high": -there["low"]}
-    return [*rows, {"quantity": f"{quantity}_cost"} | values | count]
+    about = base | {"domain": "mock"} | {name: about.get(name) for name in KEYS[4:]}
+    return correlations + [about | row for row in losses(table)]
 
 
 def _target_numbers(

@@ -28,7 +28,7 @@ def exposure_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Of each variant the first seed with intervals, others as thin lines. An open ring
+        Of each variant the mean over seeds with intervals, the seeds as thin lines. An open ring
         marks the depth from which the outskirts (second panel) or accuracy (first) are
         less than at the longest exposure beyond its interval.
     """

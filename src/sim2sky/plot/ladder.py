@@ -75,7 +75,7 @@ def curves(
     variant : tuple of str
         Method and network.
     seed : int
-        The smallest first.
+        The smallest first, -1 for the mean of all.
     rows : pandas.DataFrame
         One per rung.
     """
@@ -90,7 +90,7 @@ def curves(
 def draw_curve(
     axes: Axes, x: np.ndarray, rows: pd.DataFrame, *, first: bool, **style: str
 ) -> None:
-    """Draw values with their intervals; further seeds as thin lines without.
+    """Draw values with their intervals; the seeds of a mean as thin lines without.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def draw_curve(
     rows : pandas.DataFrame
         value, low and high.
     first : bool
-        Whether this is the first seed.
+        Whether this is the mean over seeds, or the first of them.
     **style : str
         ``color``, ``marker`` and, for the legend, ``label``.
     """
@@ -151,7 +151,7 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Of each variant the first seed with intervals, others as thin lines.
+        Of each variant the mean over seeds with intervals, the seeds as thin lines.
     """
     styles = variant_styles(table)
     rungs = rows_of(table, domain="mock", quantity="balanced_accuracy").sort_values("step")

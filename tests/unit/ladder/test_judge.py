@@ -14,7 +14,9 @@ from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.predictions import predict_rows
 from sim2sky.ladder.anchor import Anchor, anchor_rows
 from sim2sky.ladder.command import join_ladder, ladder, observe_ladder
-from sim2sky.ladder.judge import first_loss, judge_model, losses, rank_correlation
+from sim2sky.ladder.join import join_models
+from sim2sky.ladder.judge import DRAWS, judge_model, rank_correlation
+from sim2sky.ladder.losses import first_loss, losses
 from sim2sky.ladder.plan import Telescope, plan_ladder
 from sim2sky.ladder.rungs_file import read_rungs
 from sim2sky.ladder.settings import LadderSettings
@@ -207,6 +209,39 @@ def test_rank_correlation_is_scipys():
     assert np.isnan(rank_correlation(first[:2], second[:2])).all()
 
 
+def test_means_over_seeds_have_the_interval_of_the_resamples_means(finished, sample):
+    """Of two seeds, whose numbers move against each other from resample to resample."""
+    folder, joined = sample.folder, finished[1]
+    one = pd.read_parquet(folder / "ladder_one.parquet")
+    two = one.copy()
+    two["seed"] = one["seed"] + 1
+    two[DRAWS] = [None if d is None else (2 * d[0] - d) for d in one[DRAWS]]
+    two.attrs = one.attrs
+    assert DRAWS not in joined
+    assert set(joined["seed"]) == set(one["seed"])
+    table = join_models([one, two])
+    assert table.attrs == one.attrs
+    assert set(table["seed"]) == {-1, *one["seed"], *two["seed"]}
+    keys = ["axis", "rung", "exposure_factor", "quantity"]
+    means, single = (table[table["seed"] == n].set_index(keys) for n in (-1, one["seed"].iloc[0]))
+    assert means.index.sort_values().equals(single.index.sort_values())
+    drawn = one[one[DRAWS].notna() & one["value"].notna()].set_index(keys).index
+    for name in ("low", "high"):  # nothing is left of the scatter
+        np.testing.assert_allclose(
+            means.loc[drawn, name], means.loc[drawn, "value"], rtol=1e-5, atol=1e-6
+        )
+    np.testing.assert_allclose(
+        means.loc[drawn, "value"], single.loc[drawn, "value"], rtol=1e-5, atol=1e-6
+    )
+    assert (means.loc[drawn, "n_images"] == 2 * single.loc[drawn, "n_images"]).all()
+    # an exposure has lost what it is lower in, however little, where nothing scatters
+    exposures = means.xs("exposure", level="axis").reset_index()
+    change = exposures[exposures["quantity"] == "balanced_accuracy_change"]
+    lost = exposures[exposures["quantity"] == "accuracy_lost_exposure_factor"]["value"].iloc[0]
+    worse = change.loc[change["high"] < 0, "exposure_factor"]
+    assert (np.isnan(lost) and worse.empty) or lost == worse.max()
+
+
 def test_the_first_loss_is_the_one_nearest_to_the_deepest():
     assert first_loss([True, True, False, False]) == 1
     assert first_loss([True, False, True, False]) == 2
@@ -234,10 +269,14 @@ def test_losses_by_the_rule():
                 }
             )
     table = pd.DataFrame(rows)
-    factor, depth, cost = losses(table, "outskirts_lost", "attribution_outskirts_change")
+    factor, depth, cost, *none = losses(table)
     assert (factor["value"], factor["low"], factor["high"]) == (1.0, 1.0, 4.0)
     assert depth["value"] == 26
     assert cost["quantity"] == "outskirts_lost_cost"
     assert (cost["value"], cost["low"], cost["high"]) == (0.05, -0.02, 0.1)
-    none = losses(table, "accuracy_lost", "balanced_accuracy_change")
+    assert [row["quantity"] for row in none] == [
+        "accuracy_lost_exposure_factor",
+        "accuracy_lost_depth_mag_arcsec2",
+        "accuracy_lost_cost",
+    ]
     assert all(np.isnan(row["value"]) for row in none)
