@@ -61,7 +61,7 @@ class SuiteSettings(Settings):
     coalescence_kpc: float = Field(
         2.0, gt=0, description="two cores that stay nearer than this have coalesced"
     )
-    theta: float = Field(0.85, gt=0, lt=1, description="opening criterion of the multipole forces")
+    theta: float = Field(0.95, gt=0, lt=1, description="opening criterion of the multipole forces")
     max_energy_drift: float = Field(
         0.01, gt=0, description="relative change of total energy that fails a run"
     )

@@ -29,7 +29,7 @@ from sim2sky.train.optimisation import (
 )
 from sim2sky.train.progress import progress_reported
 from sim2sky.train.residence import on_device
-from sim2sky.train.selection import criteria_of_epochs, selection_score
+from sim2sky.train.selection import criteria_of_epoch, selection_score
 from sim2sky.train.settings import TrainSettings
 from sim2sky.train.transfer import adopt_weights, parameter_groups
 from sim2sky.train.validation import judge, judged_networks
@@ -210,7 +210,9 @@ def train_network(
                 # 4. judge the epoch, without a label of a domain whose labels are not the method's
                 epoch = progress.epoch + 1
                 networks = judged_networks(network, data, settings, seed)
-                judgement = judge(networks, data, class_weights, criteria_of_epochs(settings))
+                judgement = judge(
+                    networks, data, class_weights, criteria_of_epoch(settings, epoch)
+                )
                 means = {name: total / n_steps for name, total in progress.totals.items()}
                 progress.history.append(
                     history_row(

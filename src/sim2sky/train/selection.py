@@ -8,21 +8,27 @@ from sim2sky.train.settings import TrainSettings
 from sim2sky.train.validation import Judgement
 
 
-def criteria_of_epochs(settings: TrainSettings) -> tuple[str, ...]:
-    """Return the criteria without target labels that each epoch is judged by.
+def criteria_of_epoch(settings: TrainSettings, epoch: int) -> tuple[str, ...]:
+    """Return the criteria without target labels that an epoch is judged by.
 
     Parameters
     ----------
     settings : TrainSettings
         Selection.
+    epoch : int
+        From 1.
 
     Returns
     -------
     tuple of str
-        The cheap ones, and the one that selects the epoch. The others train a domain
-        classifier, and `sim2sky score` has them all for the network that is kept.
+        The one that selects the epoch, and for the last epoch the cheap ones: each takes a
+        pass over the target's images. The others train a domain classifier, and `sim2sky
+        score` has them all for the network that is kept.
     """
-    return tuple(name for name in CRITERIA if name in CHEAP or name == settings.selection)
+    last = epoch == settings.epochs
+    return tuple(
+        name for name in CRITERIA if name == settings.selection or (last and name in CHEAP)
+    )
 
 
 def selection_score(judgement: Judgement, settings: TrainSettings, epoch: int) -> float:

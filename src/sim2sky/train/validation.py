@@ -1,6 +1,7 @@
 """How good a network is on rows that it was not trained on."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from sim2sky.train.batchnorm import batchnorm_statistics, with_statistics
-from sim2sky.train.criteria import Evidence, criterion_scores
+from sim2sky.train.criteria import CRITERIA, Evidence, criterion_scores
 from sim2sky.train.data import Rows, TrainingData
 from sim2sky.train.networks.symmetry import D4Averaged
 from sim2sky.train.settings import TrainSettings
@@ -68,7 +69,7 @@ def judge(
     networks: Mapping[str, nn.Module],
     data: TrainingData,
     class_weights: torch.Tensor,
-    criteria: Iterable[str],
+    criteria: Collection[str],
 ) -> Judgement:
     """Judge a network by the validation rows of both domains.
 
@@ -80,13 +81,13 @@ def judge(
         With the validation rows.
     class_weights : torch.Tensor
         (K,) of the cross-entropy.
-    criteria : iterable of str
+    criteria : collection of str
         Keys of `sim2sky.train.criteria.CRITERIA`.
 
     Returns
     -------
     Judgement
-        Without scores if there are no target images to judge by.
+        Without scores if there are no target images to judge by, with NaN if no criteria.
     """
     latent, logits = network_outputs(
         networks[data.labelled_domain], data.validation, class_weights.device
@@ -94,6 +95,8 @@ def judge(
     loss, balanced_accuracy = loss_and_recall(logits, data.validation.label, class_weights)
     if data.target_validation is None:
         return Judgement(loss, balanced_accuracy, {})
+    if not criteria:
+        return Judgement(loss, balanced_accuracy, dict.fromkeys(CRITERIA, math.nan))
     target_latent, target_logits = network_outputs(
         networks["target"], data.target_validation, class_weights.device
     )

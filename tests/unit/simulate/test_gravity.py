@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sim2sky.simulate.galaxies import draw_model, realise
-from sim2sky.simulate.gravity import G, direct_gravity, gravity
+from sim2sky.simulate.gravity import G, direct_gravity, gravity, potential_energy
 from sim2sky.simulate.multipole import (
     LANES,
     ORDER,
@@ -73,6 +73,14 @@ def test_forces_do_not_depend_on_the_order_of_bodies(bodies):
     force, _ = gravity(bodies.position, bodies.mass, 0.5)
     shuffled, _ = gravity(bodies.position[order], bodies.mass[order], 0.5)
     np.testing.assert_allclose(shuffled, force[order], rtol=1e-4, atol=1e-3)
+
+
+def test_energy_of_all_pairs(bodies, exact):
+    """A body's potential counts each of its pairs; far from the origin too."""
+    expected = 0.5 * (bodies.mass * exact[1]).sum()
+    for shift in (0.0, 1e5):
+        energy = potential_energy(bodies.position + shift, bodies.mass, 0.5)
+        assert energy == pytest.approx(expected, rel=2e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 40])

@@ -68,7 +68,7 @@ def run(pair, folder, choice=None, **settings):
 
 def test_scores_are_those_of_the_last_epoch(pair, tmp_path, monkeypatch):
     # the costly ones too, which a training computes only if they select its epoch
-    monkeypatch.setattr(loop, "criteria_of_epochs", lambda settings: tuple(CRITERIA))
+    monkeypatch.setattr(loop, "criteria_of_epoch", lambda settings, epoch: tuple(CRITERIA))
     files = run(pair, tmp_path, method="mmd")
     score(*files, *pair, tmp_path / "scores.json", trial=3)
     content = read_json(tmp_path / "scores.json")
