@@ -150,8 +150,7 @@ def command_line(monkeypatch, *words):
     level = logging.getLogger().level
     try:
         with pytest.raises(SystemExit) as end:
-            cli.application = lambda called: app
-cli.main()
+            cli.main()
     finally:
         logging.getLogger().setLevel(level)
     return end.value.code
@@ -174,8 +173,9 @@ def test_a_real_command_leaves_a_record_with_its_own_time_and_memory(tmp_path):
     scores = tmp_path / "scores.json"
     program = (
         "import sys; from sim2sky import cli\n"
-        "app = cli.application('version')
-@app.command()\n"
+        "app = cli.application('version')\n"
+        "cli.application = lambda called: app\n"
+        "@app.command()\n"
         "def touch(settings: str, output: str) -> None:\n"
         "    from sim2sky.files import write_json\n"
         "    from sim2sky.train.settings import TrainSettings\n"

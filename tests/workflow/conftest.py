@@ -4,38 +4,28 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from warm import warm_command
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "config/test/config.yaml"
 
 
 class Project:
-    """A working copy, and snakemake called in it as a user would.
+    """A working copy, and snakemake called in it as a user would."""
 
-    With `commands`, a folder of programs, jobs look there first.
-    """
-
-    def __init__(self, folder: Path, commands: Path | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # the job scripts must find `sim2sky` and `snakemake` of the environment under test
-        folders = [commands, Path(sys.executable).parent, os.environ["PATH"]]
-        path = os.pathsep.join(str(name) for name in folders if name is not None)
-        self.environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
 
     def snakemake(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run snakemake in the copy; with check=False a failure is returned."""
+        # the job scripts must find `sim2sky` and `snakemake` of the environment under test
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         run = subprocess.run(
             [Path(sys.executable).parent / "snakemake", *words],
             cwd=self.folder,
-            env=self.environment,
+            env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
             check=False,
@@ -118,14 +108,8 @@ def project(tmp_path_factory) -> Untouched:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Iterator[Project]:
+def finished(tmp_path_factory) -> Project:
     """A copy in which `snakemake results/figures` has run on the test configuration."""
-    folder = copy_project(tmp_path_factory.mktemp("finished"))
-    # a socket's path has some hundred bytes at most
-    with (
-        tempfile.TemporaryDirectory() as short,
-        warm_command(Path(short), Project(folder).environment) as commands,
-    ):
-        project = Project(folder, commands)
-        project.snakemake("results/figures", "--configfile", CONFIG)
-        yield project
+    project = Project(copy_project(tmp_path_factory.mktemp("finished")))
+    project.snakemake("results/figures", "--configfile", CONFIG)
+    return project

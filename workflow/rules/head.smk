@@ -1,9 +1,10 @@
 # When the `snakemake` before was killed: its lock is removed, its jobs are cancelled. When
-# slurmctld restarts: its jobs are not forgotten.
+# slurmctld restarts: its jobs are not forgotten. On one machine, jobs need not import libraries.
 import sys
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+from sim2sky import preload
 from sim2sky.head import cancel_orphans, join_heads, remember_min_job_age
 
 # not in the jobs, which read the Snakefile too
@@ -23,3 +24,10 @@ onstart:
                 f"sim2sky: jobs of a dead snakemake cancelled: {' '.join(orphans)}",
                 file=sys.stderr,
             )
+    # a job on a node, or in an environment of its own, has other libraries
+    if (
+        IS_HEAD
+        and workflow.local_exec
+        and not workflow.deployment_settings.deployment_method
+    ):
+        preload.start()

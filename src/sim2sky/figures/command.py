@@ -24,7 +24,7 @@ def figures(
     """Copy every figure and table into one folder and write the gallery page.
 
     The page needs neither a network nor a server. Its numbers and sentences come
-    from the tables, the times and memory from Snakemake's benchmark files.
+    from the tables, the times from Snakemake's benchmark files.
     """
     from sim2sky.figures.collect import collect_files
     from sim2sky.figures.page import read_configuration, write_gallery

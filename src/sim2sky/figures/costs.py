@@ -1,4 +1,4 @@
-"""Time and memory of each rule, from Snakemake's benchmark files."""
+"""Time of each rule, from Snakemake's benchmark files."""
 
 from pathlib import Path
 
@@ -14,15 +14,15 @@ def rule_costs(folder: Path) -> pd.DataFrame:
     ----------
     folder : Path
         With ``<rule>/**/*.tsv`` or ``<rule>.tsv``, as Snakemake's ``benchmark:``
-        directive writes them: columns ``s`` (wall-clock seconds) and ``max_rss``
-        (MB), among others.
+        directive writes them: column ``s`` (wall-clock seconds), among others. Those of
+        memory miss the work of a preloaded process (`sim2sky.preload`), which the
+        records of `sim2sky provenance` have.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``rule``, ``jobs``, ``seconds`` (sum over jobs) and
-        ``peak_memory_mb`` (largest job; NaN if no job lasted long enough to be
-        measured), most expensive rule first; no rows if there are no files.
+        Columns ``rule``, ``jobs`` and ``seconds`` (sum over jobs), most expensive rule
+        first; no rows if there are no files.
 
     Raises
     ------
@@ -35,17 +35,15 @@ def rule_costs(folder: Path) -> pd.DataFrame:
             job = pd.read_csv(path, sep="\t")
         except ValueError as error:
             raise Sim2SkyError("not a benchmark file", where=path, got=error) from error
-        if not {"s", "max_rss"} <= set(job):
+        if "s" not in job:
             raise Sim2SkyError(
-                "not a benchmark file", where=path, got=", ".join(job), expected="s, max_rss"
+                "not a benchmark file", where=path, got=", ".join(job), expected="s"
             )
-        # jobs of less than a few seconds have "NA" or "-" for their memory
-        numbers = job[["s", "max_rss"]].apply(pd.to_numeric, errors="coerce")
-        jobs.append(numbers.assign(rule=path.relative_to(folder).with_suffix("").parts[0]))
+        jobs.append(job[["s"]].assign(rule=path.relative_to(folder).with_suffix("").parts[0]))
     if not jobs:
-        return pd.DataFrame(columns=["rule", "jobs", "seconds", "peak_memory_mb"])
+        return pd.DataFrame(columns=["rule", "jobs", "seconds"])
     costs = pd.concat(jobs).groupby("rule", as_index=False)
-    costs = costs.agg(jobs=("s", "size"), seconds=("s", "sum"), peak_memory_mb=("max_rss", "max"))
+    costs = costs.agg(jobs=("s", "size"), seconds=("s", "sum"))
     return costs.sort_values(["seconds", "rule"], ascending=[False, True], ignore_index=True)
 
 

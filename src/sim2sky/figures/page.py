@@ -353,10 +353,6 @@ def _cost_rows(costs: pd.DataFrame) -> list[dict]:
             "jobs": int(row.jobs),
             "seconds": float(row.seconds),
             "duration": duration_text(row.seconds),
-            "memory": float(row.peak_memory_mb),
-            "memory_text": (
-                f"{row.peak_memory_mb:.0f} MB" if np.isfinite(row.peak_memory_mb) else "too short"
-            ),
         }
         for row in costs.itertuples()
     ]

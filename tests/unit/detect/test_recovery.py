@@ -34,6 +34,7 @@ def recovered(field):
     matched["offset_x"], matched["offset_y"] = (matched[["x", "y"]] - field.place).to_numpy().T
     matched["ratio"] = matched["flux_r"] / field.flux
     matched["true_magnitude"] = field.magnitude
+    matched["least_error"] = field.least_error
     return matched, depth_mag_ab(frame, table)[0], frame, table
 
 
