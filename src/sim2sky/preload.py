@@ -27,6 +27,9 @@ ADDRESS = "SIM2SKY_PRELOADED"
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that reach the work, so that a training saves its state as it would by itself."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Read by libraries when they are imported, so that a command with more runs by itself."""
+
 LATE = ("torch._dynamo",)  # imported by torch's optimisers when one is made
 
 
@@ -43,6 +46,7 @@ def start() -> None:
     # its input ends however this process does; of a group of its own, it sees no Ctrl-C
     process = subprocess.Popen(
         words,
+        env=os.environ | dict.fromkeys(THREADS, "1"),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -64,10 +68,11 @@ def ask(words: list[str]) -> int | None:
     Returns
     -------
     int or None
-        Exit status; None if there is no such process, or one of another environment.
+        Exit status; None if there is no such process, or if the command is of another
+        environment or may use several threads.
     """
     prefix, _, path = os.environ.get(ADDRESS, "").rpartition(":")
-    if not path or prefix != sys.prefix:
+    if prefix != sys.prefix or os.environ.get(THREADS[0]) != "1":
         return None
     with socket.socket(socket.AF_UNIX) as server:
 

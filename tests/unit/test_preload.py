@@ -38,7 +38,8 @@ def wait_for(condition, seconds=60):
 @pytest.fixture(scope="module")
 def plain():
     """The environment without any preloaded process."""
-    return {key: value for key, value in os.environ.items() if key != preload.ADDRESS}
+    kept = {key: value for key, value in os.environ.items() if key != preload.ADDRESS}
+    return kept | {preload.THREADS[0]: "1"}  # as Snakemake says to jobs of one thread
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,15 @@ def test_who_ends_a_command_ends_its_work(head, tmp_path, number):
 def test_where_there_is_none_a_command_runs_by_itself(plain, tmp_path):
     for address in ("no", f"{sys.prefix}:{tmp_path}/socket", f"/elsewhere:{tmp_path}/socket"):
         assert run(plain | {preload.ADDRESS: address}, tmp_path, "version").stdout.strip()
+
+
+@pytest.mark.parametrize("threads", ["2", None])
+def test_a_command_with_more_threads_runs_by_itself(head, monkeypatch, threads):
+    monkeypatch.setenv(preload.ADDRESS, head[1][preload.ADDRESS])
+    monkeypatch.delenv(preload.THREADS[0], raising=False)
+    if threads is not None:
+        monkeypatch.setenv(preload.THREADS[0], threads)
+    assert preload.ask(["version"]) is None
 
 
 def test_a_killed_head_takes_its_process_with_it(plain):

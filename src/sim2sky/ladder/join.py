@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.evaluate.bootstrap import ALL_SEEDS, interval
-from sim2sky.ladder.judge import DRAWS, KEYS
+from sim2sky.ladder.columns import DRAWS, KEYS
 from sim2sky.ladder.losses import losses
 from sim2sky.ladder.settings import LadderSettings
 from sim2sky.settings import parse_settings

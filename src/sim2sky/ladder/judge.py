@@ -13,6 +13,7 @@ from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.metrics import scores, weighted_mean
 from sim2sky.explain.gradcam import gradcam_maps, share_on, weighted_radius
 from sim2sky.ladder.anchor import Anchor, anchor_rows
+from sim2sky.ladder.columns import DRAWS, KEYS
 from sim2sky.ladder.galaxies import holds_light
 from sim2sky.ladder.losses import losses
 from sim2sky.ladder.rungs_file import Rendered, Step
@@ -34,14 +35,6 @@ COMPARED = {
     ),
     "exposure": ("balanced_accuracy", "attribution_outskirts", "attribution_radius_r50"),
 }
-KEYS = (
-    *("method", "network", "seed", "domain", "axis", "step", "rung", "exposure_factor"),
-    *("depth_band", "depth_mag_ab", "depth_mag_arcsec2"),
-)
-
-
-DRAWS = "draws"
-"""Column with a number's value and those of its resamples, for means over seeds."""
 
 
 @dataclass(frozen=True)

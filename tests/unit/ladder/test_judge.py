@@ -13,9 +13,10 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.predictions import predict_rows
 from sim2sky.ladder.anchor import Anchor, anchor_rows
+from sim2sky.ladder.columns import DRAWS
 from sim2sky.ladder.command import join_ladder, ladder, observe_ladder
 from sim2sky.ladder.join import join_models
-from sim2sky.ladder.judge import DRAWS, judge_model, rank_correlation
+from sim2sky.ladder.judge import judge_model, rank_correlation
 from sim2sky.ladder.losses import first_loss, losses
 from sim2sky.ladder.plan import Telescope, plan_ladder
 from sim2sky.ladder.rungs_file import read_rungs
