@@ -146,6 +146,7 @@ def _answer(caller: socket.socket) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # looked up anew: the caller may have its own
     sys.argv = ["sim2sky", *words]
     RUN.started = time.time()
     threading.Thread(target=_listen, args=[caller], daemon=True).start()
