@@ -66,6 +66,17 @@ def test_positions_are_right_to_a_fifth_of_a_pixel(deep):
     assert bright["distance"].quantile(0.8) < 0.2
 
 
+def test_positions_are_as_good_as_the_noise_allows(deep):
+    """Of the best possible estimate the median distance is 0.83 of the rms one, at all fluxes."""
+    found = deep[deep["distance"] < MATCH_PX]
+    for _, part in found.groupby(pd.qcut(found["true_magnitude"], 3, labels=False)):
+        assert (part["distance"] / part["least_error"]).median() < 1.15
+    assert found[["offset_x", "offset_y"]].std().max() < 0.22
+    # what lies farther off does so by the noise
+    within = [(found[name] < 0.2).mean() for name in ("distance", "least_error")]
+    assert within[0] > within[1] - 0.03
+
+
 def test_fluxes_are_unbiased_to_two_percent(deep):
     ratio = deep.loc[deep["distance"] < MATCH_PX, "ratio"]
     assert ratio.median() == pytest.approx(1, abs=0.02)
