@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from sim2sky import docs
 from sim2sky.config import Config
@@ -37,14 +38,17 @@ def test_every_setting_is_described():
             assert field.description, f"{model.__name__}.{name}"
 
 
+ADDITIONS = ("my_simulation.yaml", "claims.yaml")  # to the quickstart
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("**/*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_configuration_is_valid(path):
     content = yaml.safe_load(path.read_text())
     if path.parent.name == "surveys":
         parse_settings(docs.SurveySettings, content, path)
-    elif path.name == "my_simulation.yaml":  # an addition to the quickstart
-        quickstart = yaml.safe_load((path.parent / "config.yaml").read_text())
-        both = {k: {**quickstart.get(k, {}), **content.get(k, {})} for k in quickstart | content}
+    elif path.name in ADDITIONS:
+        both = yaml.safe_load((path.parent / "config.yaml").read_text())
+        update_config(both, content)
         parse_settings(Config, both, path)
     else:
         parse_settings(Config, content, path)

@@ -40,6 +40,12 @@ def test_other_configurations_replace_the_quickstart(project, config):
     assert "train_model" in rules
 
 
+def test_what_more_claims_need_is_added_to_the_quickstart(project):
+    words = ("--configfile", "config/config.yaml", "config/claims.yaml")
+    rules = project.planned_rules("results/figures", *words)
+    assert {"measure_shapes", "predict_baseline", "plot_ladder"} <= rules
+
+
 def test_realism_is_planned_where_it_is_asked_for(project):
     assert not {"compare_realism", "plot_realism"} & project.planned_rules()
     rules = project.planned_rules("results/experiments/noise/realism.png")
