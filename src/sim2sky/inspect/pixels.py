@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.stats import mad_std
 
+from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_image import read_plane
 
 _MOST_PIXELS = 100_000_000  # read in all, so that a folder of large frames does not take minutes
@@ -67,7 +68,7 @@ def folder_notes(files: list[Path]) -> tuple[dict[str, str], list[str]]:
     Parameters
     ----------
     files : list of Path
-        Readable ones.
+        Those whose headers are readable.
 
     Returns
     -------
@@ -77,15 +78,22 @@ def folder_notes(files: list[Path]) -> tuple[dict[str, str], list[str]]:
         What may be wrong.
     """
     read: list[Pixels] = []
+    damaged = []
     budget = _MOST_PIXELS
     for file in files:
-        image, _ = read_plane(file, None)
+        try:
+            image, _ = read_plane(file, None)
+        except Sim2SkyError:  # its header, which was read before, is whole
+            damaged.append(file.name)
+            continue
         read.append(measure_pixels(image) if np.isfinite(image).any() else _NOTHING)
         budget -= image.size
         if budget <= 0:
             break
     useful = [pixels for pixels in read if not pixels.empty]
     notes = []
+    if damaged:
+        notes.append(f"The pixels of {len(damaged)} can't be read, such as {damaged[0]}.")
     if n_empty := len(read) - len(useful):
         notes.append(f"{n_empty} of {len(read)} are empty: no pixel differs from another.")
     if n_bad := sum(pixels.bad > 0 for pixels in useful):

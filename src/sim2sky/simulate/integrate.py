@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.simulate.direct import potential_energy
 from sim2sky.simulate.galaxies import Bodies
-from sim2sky.simulate.gravity import gravity, potential_energy
+from sim2sky.simulate.gravity import gravity
 
 Array = NDArray[np.float64]
 

@@ -309,6 +309,14 @@ def test_what_the_pixels_of_a_folder_say(survey_image, tmp_path):
     assert "2 of 3 are empty" in notes
     assert "The border's median is 30." in notes
     assert report.facts["border, median"].startswith("30.0")
+    # a header that is whole, and compressed pixels that are not
+    random = np.random.default_rng(0).normal(size=(2, 80, 90))
+    tiles = fits.CompImageHDU(random.astype("f4"), fits.getheader(path))
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "d.fits")
+    whole = bytearray((folder / "d.fits").read_bytes())
+    whole[-6000:] = bytes(range(250)) * 24
+    (folder / "d.fits").write_bytes(whole)
+    assert any("can't be read, such as d.fits" in note for note in inspect_path(folder).notes)
 
 
 def test_a_folder_says_if_its_unit_is_none_of_flux(survey_image, tmp_path):

@@ -114,6 +114,18 @@ def test_masks_and_weights_in_extensions(tmp_path):
     assert np.isnan(image.pixels[0][image.bad]).all()
 
 
+@pytest.mark.parametrize("name", ["a.fits.fz", "a.fits.gz"])
+def test_damaged_compressed_files_are_refused(tmp_path, name):
+    pixels = np.random.default_rng(0).normal(size=(64, 64)).astype("f4")
+    hdu = fits.CompImageHDU(pixels) if name.endswith("fz") else fits.ImageHDU(pixels)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / name)
+    whole = bytearray((tmp_path / name).read_bytes())
+    whole[-4000:-1000] = bytes(range(250)) * 12
+    (tmp_path / name).write_bytes(whole)
+    with pytest.raises(Sim2SkyError, match=f"{name}: not a readable FITS file; got"):
+        read_fits_image(tmp_path / name, settings_with(**NJY))
+
+
 def test_holes_are_filled_from_their_surroundings(tmp_path):
     pixels = np.arange(256.0).reshape(16, 16)
     holed = pixels.copy()

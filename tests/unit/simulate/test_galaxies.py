@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sim2sky.simulate.direct import direct_gravity
 from sim2sky.simulate.galaxies import (
     DISK,
     HALO,
@@ -12,7 +13,7 @@ from sim2sky.simulate.galaxies import (
     realise,
     shortest_period,
 )
-from sim2sky.simulate.gravity import G, direct_gravity
+from sim2sky.simulate.gravity import G
 from sim2sky.simulate.integrate import integrate
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from sim2sky.simulate.direct import direct_gravity, potential_energy
 from sim2sky.simulate.galaxies import draw_model, realise
-from sim2sky.simulate.gravity import G, direct_gravity, gravity, potential_energy
+from sim2sky.simulate.gravity import G, gravity
 from sim2sky.simulate.multipole import (
     LANES,
     ORDER,
