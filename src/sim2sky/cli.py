@@ -49,7 +49,7 @@ COMMANDS = {
         "plot_gradcam",
         "plot_attribution",
         "plot_latent",
-        "plot_table",
+        "plot_scores",
         "plot_regret",
         "plot_realism",
         "plot_attack",

@@ -124,7 +124,7 @@ def plot_latent(
     _write(lambda: latent_figure(files), output, parsed)
 
 
-def plot_table(
+def plot_scores(
     table: Annotated[Path, typer.Option(help="table.parquet of an experiment")],
     output: Output,
     settings: SettingsText = "{}",

@@ -27,7 +27,7 @@ def call(experiment, factories, write_dataset_file, tmp_path):
         options = {"output": output, "settings": QUICK}
         if name in {"roc", "confusion"}:
             options["predictions"] = models("predictions.parquet", factories.make_predictions)
-        if name in {"roc", "table"}:
+        if name in {"roc", "scores"}:
             options["table"] = tmp_path / "table.parquet"
             factories.make_table(METHODS).to_parquet(options["table"])
         if name == "history":
@@ -55,7 +55,7 @@ def call(experiment, factories, write_dataset_file, tmp_path):
     "name",
     [
         *("roc", "confusion", "history", "gradcam", "attribution"),
-        *("latent", "table", "mosaic", "simulation"),
+        *("latent", "scores", "mosaic", "simulation"),
     ],
 )
 def test_png_and_pdf_are_written(call, name):
@@ -89,7 +89,7 @@ def test_missing_files_are_named(tmp_path):
     output, absent = tmp_path / "x.png", tmp_path / "models/mmd/deepmerge/0/absent.h5"
     calls = [
         lambda: command.plot_confusion([absent], output),
-        lambda: command.plot_table(absent, output),
+        lambda: command.plot_scores(absent, output),
         lambda: command.plot_history([absent], output),
         lambda: command.plot_gradcam([absent], output),
         lambda: command.plot_latent([absent], output),
@@ -113,7 +113,7 @@ def test_empty_table_is_an_error(factories, tmp_path):
     path = tmp_path / "table.parquet"
     factories.make_table(METHODS).iloc[:0].to_parquet(path)
     with pytest.raises(Sim2SkyError, match="the table holds no rows; run `sim2sky aggregate`"):
-        command.plot_table(path, tmp_path / "x.png")
+        command.plot_scores(path, tmp_path / "x.png")
 
 
 def test_table_without_recalls_or_intervals_is_an_error(factories, tmp_path):
@@ -121,10 +121,10 @@ def test_table_without_recalls_or_intervals_is_an_error(factories, tmp_path):
     table = factories.make_table(METHODS)
     table[[name for name in table if not name.startswith("recall")]].to_parquet(path)
     with pytest.raises(Sim2SkyError, match="no recalls; expected columns recall_<class>"):
-        command.plot_table(path, tmp_path / "x.png")
+        command.plot_scores(path, tmp_path / "x.png")
     table.drop(columns="balanced_accuracy_low").to_parquet(path)
     with pytest.raises(Sim2SkyError, match="column balanced_accuracy_low is missing"):
-        command.plot_table(path, tmp_path / "x.png")
+        command.plot_scores(path, tmp_path / "x.png")
 
 
 def test_method_that_the_table_lacks_is_named(experiment, factories, tmp_path):
@@ -156,12 +156,12 @@ def test_same_model_twice_is_an_error(experiment, factories, tmp_path):
 
 def test_unknown_setting_is_an_error(tmp_path):
     with pytest.raises(Sim2SkyError, match="unknown key 'dots'; known keys: dpi"):
-        command.plot_table(tmp_path / "table.parquet", tmp_path / "x.png", '{"dots": 3}')
+        command.plot_scores(tmp_path / "table.parquet", tmp_path / "x.png", '{"dots": 3}')
 
 
 def test_commands_take_files_and_long_options(experiment, factories, tmp_path):
     app = typer.Typer()
-    names = ("roc", "confusion", "history", "gradcam", "latent", "table", "mosaic")
+    names = ("roc", "confusion", "history", "gradcam", "latent", "scores", "mosaic")
     for name in (*names, "attribution"):
         app.command()(getattr(command, f"plot_{name}"))
     app.command()(command.plot_simulation)
