@@ -4,18 +4,20 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from sim2sky.observe.flags import StampFlag
+from sim2sky.project.flags import MapFlag
 from sim2sky.settings import Settings
 
-# Bits of the flag that make an image unusable, of the maps and of observe.
+# Bits of the flag that make an image unusable.
 UNUSABLE_NAMES = {
-    1 << 8: "fewer stars than n_particles of project",  # their grain would tell the class
-    1 << 11: "no stars in the map",
-    1 << 12: "unreadable simulation files",
-    1 << 16: "map with NaN",
-    1 << 17: "map without light",
-    1 << 18: "bad image",
+    MapFlag.FEW_STARS: "fewer stars than n_particles of project",  # their grain tells the class
+    MapFlag.EMPTY: "no stars in the map",
+    MapFlag.UNREADABLE: "unreadable simulation files",
+    StampFlag.BAD_MAP: "map with NaN",
+    StampFlag.EMPTY_MAP: "map without light",
+    StampFlag.BAD_IMAGE: "bad image",
 }
-UNUSABLE = sum(UNUSABLE_NAMES)
+UNUSABLE = int(sum(UNUSABLE_NAMES))
 
 
 class BuildSettings(Settings):

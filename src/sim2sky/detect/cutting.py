@@ -8,8 +8,8 @@ from sim2sky.detect.frame import Frame
 from sim2sky.detect.settings import DetectSettings
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_image import FitsImage
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.images import area_sums
-from sim2sky.observe.stamps import FLAG_BAD_IMAGE
 
 TRIES_PER_PATCH = 50
 
@@ -71,7 +71,7 @@ def cut_stamp(
     try:
         whole = FitsImage(pixels, bad, None, None).filled(settings.max_bad_fraction, "stamp")
     except Sim2SkyError:
-        return np.zeros((len(pixels), side, side), dtype=np.float32), noise, FLAG_BAD_IMAGE
+        return np.zeros((len(pixels), side, side), dtype=np.float32), noise, StampFlag.BAD_IMAGE
     return area_sums(whole, side), noise, 0
 
 

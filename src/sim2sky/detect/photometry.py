@@ -11,8 +11,8 @@ from scipy import ndimage
 from sim2sky.detect.frame import Frame, weighted_sum
 from sim2sky.detect.settings import DetectSettings
 from sim2sky.observe.fits_image import FitsImage
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.flux import NJY_AT_MAG_ZERO
-from sim2sky.observe.stamps import FLAG_BLENDED, FLAG_EDGE, FLAG_MASKED, FLAG_SATURATED
 
 KRON = (2.5, 1.4, 0.0)  # factor on the Kron radius and least radii: SExtractor's
 WIDE_KRON = (4.0, 1.4, 0.0)  # 99 % of an exponential disk's light; 2.5 holds 96 %
@@ -135,17 +135,17 @@ def _flags(
     flag = np.zeros(len(labels), dtype=np.int32)
     boxes = [np.atleast_1d(getattr(objects, f"bbox_{end}")) for end in _BOX_ENDS]
     for ends, last in zip((boxes[:2], boxes[2:]), (width - 1, height - 1), strict=True):
-        flag[(ends[0] < EDGE_PX) | (ends[1] > last - EDGE_PX)] |= FLAG_EDGE
+        flag[(ends[0] < EDGE_PX) | (ends[1] > last - EDGE_PX)] |= StampFlag.EDGE
     parent = ndimage.maximum(frame.parents, segments, labels).astype(np.int64)
     members = np.bincount(parent)
-    flag[members[parent] > 1] |= FLAG_BLENDED
+    flag[members[parent] > 1] |= StampFlag.BLENDED
     touched = np.unique(segments[ndimage.binary_dilation(frame.bad, iterations=1)])
-    flag[np.isin(labels, touched)] |= FLAG_MASKED
+    flag[np.isin(labels, touched)] |= StampFlag.MASKED
     if settings.saturation is not None:
         limit = np.array(settings.saturation) * image.njy_per_unit
         with np.errstate(invalid="ignore"):
             full = (image.pixels >= limit[:, None, None]).any(axis=0)
-        flag[np.isin(labels, np.unique(segments[full]))] |= FLAG_SATURATED
+        flag[np.isin(labels, np.unique(segments[full]))] |= StampFlag.SATURATED
     return flag, parent
 
 

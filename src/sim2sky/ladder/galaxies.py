@@ -10,9 +10,9 @@ from sim2sky.build.dataset import Dataset
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.choice import choose_rows
 from sim2sky.files import hdf5_dataset, open_hdf5
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.instrument import Band
 from sim2sky.observe.mock import maps_of_bands
-from sim2sky.observe.stamps import FLAG_BAD_MAP, FLAG_EMPTY_MAP
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def choose_galaxies(dataset: Dataset, n: int, seed: int) -> dict[str, np.ndarray
         galaxy_id, view, system_id, label and redshift.
     """
     names = ("galaxy_id", "view", "system_id", "label", "redshift")
-    bad = dataset.flag & (FLAG_BAD_MAP | FLAG_EMPTY_MAP) > 0
+    bad = dataset.flag & (StampFlag.BAD_MAP | StampFlag.EMPTY_MAP) > 0
     known = np.flatnonzero((dataset.label >= 0) & ~bad)
     columns = {name: getattr(dataset, name)[known] for name in names}
     rows = choose_rows(*(columns[name] for name in names[:4]), n, seed)

@@ -14,9 +14,10 @@ from sim2sky.observe.fits_image import (
     WrongBandsError,
     read_fits_image,
 )
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.labels import read_labels
 from sim2sky.observe.settings import ObserveImagesSettings
-from sim2sky.observe.stamps import FLAG_BAD_IMAGE, Stamps
+from sim2sky.observe.stamps import Stamps
 
 log = logging.getLogger("sim2sky")
 
@@ -82,7 +83,7 @@ def observe_images(
             images[row] = image.pixels
             place[row] = image.ra_deg, image.dec_deg, image.pixel_scale_arcsec
         except Sim2SkyError as error:
-            flag[row] = FLAG_BAD_IMAGE
+            flag[row] = StampFlag.BAD_IMAGE
             log.warning("%s; its stamp stays empty", error)
     if flag.all():
         raise Sim2SkyError("no image is readable", where=folder, got=f"{len(paths)} bad files")

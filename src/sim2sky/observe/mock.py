@@ -11,13 +11,14 @@ import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import hdf5_dataset, open_hdf5
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.flux import flux_njy
 from sim2sky.observe.framing import map_frame
 from sim2sky.observe.instrument import Band, psf_fwhm_arcsec, survey_bands
 from sim2sky.observe.scene import Frame, add_surroundings, coloured
 from sim2sky.observe.settings import ObserveSettings, SceneSettings, SurveySettings
 from sim2sky.observe.sky import SkyPatches
-from sim2sky.observe.stamps import FLAG_BAD_MAP, FLAG_EMPTY_MAP, TEXT_COLUMNS, Stamps
+from sim2sky.observe.stamps import TEXT_COLUMNS, Stamps
 from sim2sky.observe.stretch import rgb_composite, rgb_noise_sigma
 from sim2sky.observe.thumbnail import thumbnail
 from sim2sky.seeding import generator
@@ -90,7 +91,7 @@ def observe_maps(
             frame = map_frame(field_kpc, redshift, bands[0], settings, where, key)
             columns["scale_arcsec_per_kpc"][row] = frame.arcsec_per_kpc
             images[row] = observe_map(galaxy, frame, bands, settings, (*key, survey.name), sky)
-    if (columns["flag"] & (FLAG_BAD_MAP | FLAG_EMPTY_MAP)).all():
+    if (columns["flag"] & (StampFlag.BAD_MAP | StampFlag.EMPTY_MAP)).all():
         raise Sim2SkyError("every map is bad (not finite, or without light)", where=path)
     sigma = _noise_sigma(bands, settings, sky)
     columns["noise_sigma"] = np.tile(sigma, (len(images), 1))
@@ -375,8 +376,8 @@ def _sky_residual(
 def _problem_of(galaxy: np.ndarray) -> int:
     """Return the flag of a map that cannot be observed, else 0."""
     if not np.isfinite(galaxy).all():
-        return FLAG_BAD_MAP
-    return 0 if (galaxy.sum(axis=(1, 2)) > 0).all() else FLAG_EMPTY_MAP
+        return StampFlag.BAD_MAP
+    return 0 if (galaxy.sum(axis=(1, 2)) > 0).all() else StampFlag.EMPTY_MAP
 
 
 def _noise_sigma(

@@ -10,15 +10,6 @@ import pandas as pd
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import atomic_path, hdf5_dataset, open_hdf5
 
-# Bits that observe adds to the flag of the maps, whose own are below 1 << 16.
-FLAG_BAD_MAP = 1 << 16  # a map holds NaN or infinity
-FLAG_EMPTY_MAP = 1 << 17  # a map holds no light, or less than none
-FLAG_BAD_IMAGE = 1 << 18  # an image cannot be read, has other channels or too many bad pixels
-FLAG_EDGE = 1 << 19  # an object reaches the edge of its frame
-FLAG_SATURATED = 1 << 20  # a pixel of it is saturated
-FLAG_BLENDED = 1 << 21  # it was taken apart from others
-FLAG_MASKED = 1 << 22  # it has, or touches, a bad pixel
-
 TEXT_COLUMNS = ("galaxy_id", "stage")
 COLUMN_TYPES = {
     "system_id": "i8",

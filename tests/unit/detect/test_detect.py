@@ -15,15 +15,9 @@ from sim2sky.detect.photometry import measure_objects
 from sim2sky.detect.run import detect_frames
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_image import FitsImage, read_fits_image
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.sky import read_sky
-from sim2sky.observe.stamps import (
-    FLAG_BAD_IMAGE,
-    FLAG_BLENDED,
-    FLAG_EDGE,
-    FLAG_MASKED,
-    FLAG_SATURATED,
-    read_stamps,
-)
+from sim2sky.observe.stamps import read_stamps
 
 from .conftest import NOISE_NJY, SCALE_ARCSEC, header, settings_with
 
@@ -68,10 +62,10 @@ def test_flags():
     pixels[150, 150] = 60000.0
     table, _ = objects_of(image_of(pixels, bad), saturation=[50000.0])
     assert flag_at(table, 50, 50) == 0
-    assert flag_at(table, 120, 50) == flag_at(table, 131, 50) == FLAG_BLENDED
-    assert flag_at(table, 3, 120) == FLAG_EDGE
-    assert flag_at(table, 60, 150) == FLAG_MASKED
-    assert flag_at(table, 150, 150) == FLAG_SATURATED
+    assert flag_at(table, 120, 50) == flag_at(table, 131, 50) == StampFlag.BLENDED
+    assert flag_at(table, 3, 120) == StampFlag.EDGE
+    assert flag_at(table, 60, 150) == StampFlag.MASKED
+    assert flag_at(table, 150, 150) == StampFlag.SATURATED
 
 
 def test_flux_and_radius_of_a_gaussian():
@@ -176,7 +170,7 @@ def test_parts_of_one_region_are_one_system(tmp_path):
 def test_a_stamp_that_leaves_the_frame_is_flagged_and_empty(tmp_path):
     fits.writeto(tmp_path / "a.fits", frame_of([(10, 100), (100, 100)]), header(SIDE))
     stamps, _, _ = detect_frames(tmp_path, settings_with(image_pixels=64, min_snr=30))
-    outside = stamps.columns["flag"] & FLAG_BAD_IMAGE > 0
+    outside = stamps.columns["flag"] & StampFlag.BAD_IMAGE > 0
     assert outside.tolist().count(True) == 1
     assert not stamps.images[outside].any()
     assert stamps.images[~outside].any()
@@ -208,7 +202,7 @@ def test_bands_in_files_of_their_own_masks_and_weights(tmp_path):
     stamps, objects, _ = detect_frames(tmp_path, settings)
     assert objects["frame"].unique().tolist() == ["f"]
     chosen = objects[objects["stamp"]]
-    assert sorted(chosen["flag"]) == [0, FLAG_MASKED]
+    assert sorted(chosen["flag"]) == [0, StampFlag.MASKED]
     np.testing.assert_allclose(chosen["flux_r"] / chosen["flux_g"], 2 * 3.63078, rtol=1e-3)
     assert np.isfinite(stamps.images).all()
 

@@ -8,9 +8,9 @@ from astropy.wcs import WCS
 from sim2sky.errors import Sim2SkyError
 from sim2sky.observe.fits_files import first_band_files, image_name
 from sim2sky.observe.fits_image import BadPixelsError, WrongBandsError, read_fits_image
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.images import area_sums, observe_images, read_image
 from sim2sky.observe.settings import FitsSettings, ObserveImagesSettings
-from sim2sky.observe.stamps import FLAG_BAD_IMAGE
 from sim2sky.settings import parse_settings
 
 EXAMPLES = Path(__file__).parents[3] / ".." / "shared/data/surveys/fits-examples"
@@ -168,7 +168,7 @@ def test_bands_in_files_of_their_own_are_one_stamp(tmp_path):
     settings = stamp_settings(bands=["g", "r"], band_files=["*-g", "*-r"])
     stamps = observe_images(tmp_path, None, settings)
     assert stamps.columns["galaxy_id"].tolist() == ["x", "y"]
-    assert stamps.columns["flag"].tolist() == [0, FLAG_BAD_IMAGE]
+    assert stamps.columns["flag"].tolist() == [0, StampFlag.BAD_IMAGE]
     np.testing.assert_allclose(stamps.images[0].mean(axis=(1, 2)), [4.0, 8.0])
 
 

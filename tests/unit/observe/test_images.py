@@ -7,9 +7,9 @@ from astropy.io import fits
 from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.images import observe_images, read_image, stem_id
 from sim2sky.observe.settings import ObserveImagesSettings
-from sim2sky.observe.stamps import FLAG_BAD_IMAGE
 from sim2sky.settings import parse_settings
 
 DATA = Path(__file__).parents[3] / ".." / "shared/data/surveys"
@@ -142,7 +142,7 @@ def test_a_corrupt_image_is_flagged(folder, caplog):
     data = (folder / "1.png").read_bytes()
     (folder / "1.png").write_bytes(data[: len(data) // 2])
     stamps = observe_images(folder, None, settings_with())
-    assert stamps.columns["flag"].tolist() == [0, FLAG_BAD_IMAGE, 0]
+    assert stamps.columns["flag"].tolist() == [0, StampFlag.BAD_IMAGE, 0]
     assert not stamps.images[1].any()
     assert "1.png: not a readable picture" in caplog.text
 
@@ -158,7 +158,7 @@ def test_nan_in_fits_is_flagged(tmp_path):
     for name, value in (("a", np.nan), ("b", 1.0)):
         fits.writeto(tmp_path / f"{name}.fits", np.full((10, 10), value))
     stamps = observe_images(tmp_path, None, settings_with(bands=["r"]))
-    assert stamps.columns["flag"].tolist() == [FLAG_BAD_IMAGE, 0]
+    assert stamps.columns["flag"].tolist() == [StampFlag.BAD_IMAGE, 0]
 
 
 def test_unusable_folders_are_errors(folder, tmp_path):

@@ -5,11 +5,11 @@ import pytest
 from photutils.aperture import CircularAperture, aperture_photometry
 
 from sim2sky.errors import Sim2SkyError
+from sim2sky.observe.flags import StampFlag
 from sim2sky.observe.framing import COSMOLOGY
 from sim2sky.observe.instrument import flux_njy, survey_bands
 from sim2sky.observe.mock import convolved, observe_maps, with_noise
 from sim2sky.observe.settings import ObserveSettings
-from sim2sky.observe.stamps import FLAG_BAD_MAP, FLAG_EMPTY_MAP
 from sim2sky.settings import parse_settings
 
 CLEAN = ObserveSettings(bands=["F814W", "F160W"], noise=False)
@@ -167,7 +167,7 @@ def test_bad_maps_are_flagged_and_empty(make_maps, hst):
         file["maps"][2, 1] = 0.0
         file["flag"][1] = 4
     stamps = observe_maps(maps, hst, NOISY)
-    assert stamps.columns["flag"].tolist() == [0, FLAG_BAD_MAP | 4, FLAG_EMPTY_MAP, 0]
+    assert stamps.columns["flag"].tolist() == [0, StampFlag.BAD_MAP | 4, StampFlag.EMPTY_MAP, 0]
     assert not stamps.images[1:3].any()
     assert np.isfinite(stamps.images).all()
 
