@@ -355,6 +355,7 @@ class Config(Settings):
             and entry.reliability.latent_seeds > 0
             and bool(entry.show),
             "regret": entry.tune is not None and entry.tune.measure_regret,
+            "method_choice": sum(self.methods[m].is_candidate for m in entry.methods) > 1,
         }
         return [kind for kind, wanted in asked.items() if wanted]
 

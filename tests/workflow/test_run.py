@@ -80,6 +80,16 @@ def test_second_call_does_nothing_though_source_files_were_touched(finished):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
+def test_a_method_is_chosen_by_each_criterion(finished):
+    folder = finished.folder / "results/experiments/noise"
+    table = pd.read_parquet(folder / "method_choice.parquet")
+    assert (folder / "method_choice.png").is_file()
+    assert "oracle" not in set(table["method"])
+    assert (table.groupby("criterion")["chosen"].sum() == 1).all()
+    best = table.loc[table["balanced_accuracy"].idxmax(), "method"]
+    assert (table.loc[table["method"] == best, "regret"] == 0).all()
+
+
 def test_editing_a_stage_reruns_it_and_what_follows(finished):
     file = finished.folder / "src/sim2sky/evaluate/metrics.py"
     before = file.read_text()

@@ -54,6 +54,14 @@ def trial_files(wildcards, name, methods=None, networks=None):
     )
 
 
+def judged_files(name):
+    """Return an input function for one file of each model between which a method is chosen."""
+    return model_files(
+        name,
+        methods=lambda e: [m for m in e.methods if CONFIG.methods[m].is_candidate],
+    )
+
+
 def attack_settings(experiment):
     """Return how an experiment's models are attacked; what is asked for by name needs no section."""
     return CONFIG.experiments[experiment].attack or AttackSettings()
@@ -117,6 +125,19 @@ def reliability_settings(experiment):
     return CONFIG.experiments[experiment].reliability or ReliabilitySettings()
 
 
+def as_words(names):
+    """Return a function for a rule's named inputs as words of a command line.
+
+    Each is an option of its name, but `files`, which are arguments.
+    """
+
+    def words(wildcards, input):
+        options = [f"--{name}={input[name]}" for name in names if name != "files"]
+        return options + list(input.get("files", []))
+
+    return words
+
+
 FIGURES = ["scores", "roc", "confusion", "history", "gradcam", "attribution", "latent"]
 TABLES = {  # beside the figures, by the kind they belong to
     "table": ["parquet", "csv"],
@@ -129,6 +150,7 @@ TABLES = {  # beside the figures, by the kind they belong to
     "reliability": ["parquet", "csv"],
     "outliers": ["parquet", "csv"],
     "regret": ["parquet"],
+    "method_choice": ["parquet", "csv"],
 }
 
 

@@ -116,6 +116,10 @@ PLOTS = {
             "files": outlier_files("outliers.h5"),
         },
     ),
+    "method_choice": (
+        "what chooses a method without target labels",
+        {"table": f"{EXPERIMENT}/method_choice.parquet"},
+    ),
     "regret": (
         "what a choice without target labels costs",
         {"regret": f"{EXPERIMENT}/regret.parquet"},
@@ -147,18 +151,13 @@ for FIGURE, (SHOWN, READ) in PLOTS.items():
             runtime=lambda wildcards, attempt: attempt * 20,
         params:
             code=stage_code("plot"),
+            # the shell command is put together after the loop, when FIGURE is the last
+            command=f"plot-{FIGURE.replace('_', '-')}",
+            words=as_words(READ),
         message:
             f"Plotting {SHOWN} of {{wildcards.experiment}}"
         shell:
-            " ".join(
-                [
-                    f"sim2sky plot-{FIGURE.replace('_', '-')} --output {{output.png:q}}",
-                    *(
-                        f"--{name} {{input.{name}:q}}"
-                        for name in READ
-                        if name != "files"
-                    ),
-                    *("{input.files:q}" for name in READ if name == "files"),
-                    "2> {log:q}",
-                ]
-            )
+            "sim2sky {params.command}"
+            " --output {output.png:q}"
+            " {params.words:q}"
+            " 2> {log:q}"

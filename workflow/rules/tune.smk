@@ -1,8 +1,11 @@
-# needs: the datasets of an experiment with `tune`, and their audit
-# makes: results/experiments/<experiment>/trials/<method>/<network>/choice.json, the settings that
+# needs: the datasets of an experiment, and their audit; its models and their predictions
+# makes: with `tune`, results/experiments/<experiment>/trials/<method>/<network>/choice.json, the settings that
 #        `train_model` takes; .../<trial>/model.pt, history.csv, scores.json of each trial;
 #        afterwards predictions.parquet and metrics.json of each trial (test split) and
-#        results/experiments/<experiment>/regret.parquet, what another choice would have gained
+#        results/experiments/<experiment>/regret.parquet, what another choice would have gained;
+#        results/experiments/<experiment>/models/<method>/<network>/<seed>/scores.json and
+#        results/experiments/<experiment>/method_choice.parquet (.csv), the same for the choice
+#        between the methods
 
 
 rule train_trial:
@@ -167,5 +170,66 @@ rule measure_regret:
         "sim2sky regret"
         " --settings {params.settings:q}"
         " --output {output:q}"
+        " {params.folders:q}"
+        " 2> {log:q}"
+
+
+rule score_model:
+    input:
+        model=f"{MODEL}/model.pt",
+        history=f"{MODEL}/history.csv",
+        source=experiment_dataset("source"),
+        target=experiment_dataset("target"),
+    output:
+        f"{MODEL}/scores.json",
+    log:
+        "results/logs/score_model/{experiment}/{method}/{network}/{seed}.log",
+    benchmark:
+        "results/benchmarks/score_model/{experiment}/{method}/{network}/{seed}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("tune"),
+    message:
+        "Judging {wildcards.method}, {wildcards.network}, seed {wildcards.seed} for {wildcards.experiment} without target labels"
+    shell:
+        "sim2sky score"
+        " --model {input.model:q}"
+        " --history {input.history:q}"
+        " --source {input.source:q}"
+        " --target {input.target:q}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule choose_method:
+    input:
+        scores=judged_files("scores.json"),
+        predictions=judged_files("predictions.parquet"),
+    output:
+        table="results/experiments/{experiment}/method_choice.parquet",
+        csv="results/experiments/{experiment}/method_choice.csv",
+    log:
+        "results/logs/choose_method/{experiment}.log",
+    benchmark:
+        "results/benchmarks/choose_method/{experiment}.tsv"
+    conda:
+        "../../envs/sim2sky.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 20,
+    params:
+        code=stage_code("tune"),
+        settings=lambda w: as_json(CONFIG.experiments[w.experiment].evaluate),
+        folders=lambda w, input: [str(Path(file).parent) for file in input.scores],
+    message:
+        "Choosing a method for {wildcards.experiment} without target labels"
+    shell:
+        "sim2sky choose-method"
+        " --settings {params.settings:q}"
+        " --output {output.table:q}"
         " {params.folders:q}"
         " 2> {log:q}"

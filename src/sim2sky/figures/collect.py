@@ -22,6 +22,7 @@ KINDS = {  # in the order of the page
     "outliers": "What is strange in this survey?",
     "history": "Learning curves",
     "realism": "How real the mocks look",
+    "method_choice": "Choosing a method without target labels",
     "regret": "Choosing settings without target labels",
     "mosaic": "Example stamps",
     "simulation": "Checks of the simulation",

@@ -151,6 +151,19 @@ def plot_regret(
     _write(lambda: regret_figure(table), output, parsed)
 
 
+def plot_method_choice(
+    table: Annotated[Path, typer.Option(help="method_choice.parquet of an experiment")],
+    output: Output,
+    settings: SettingsText = "{}",
+) -> None:
+    """Plot which method each criterion without target labels chooses."""
+    from sim2sky.plot.method_choice import method_choice_figure, read_method_choice
+
+    parsed = read_settings(PlotSettings, settings)
+    choice = read_method_choice(table)
+    _write(lambda: method_choice_figure(choice), output, parsed)
+
+
 def plot_realism(
     table: Annotated[Path, typer.Option(help="realism.parquet of an experiment")],
     values: Annotated[Path, typer.Option(help="realism_values.parquet of the same experiment")],

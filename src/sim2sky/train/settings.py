@@ -132,6 +132,11 @@ class MethodSettings(Settings):
         "method of this one, in place of random ones.",
     )
 
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it could be chosen for a survey without labels: no oracle and no control."""
+        return self.train_on == "source" and not self.shuffle_labels
+
     @model_validator(mode="after")
     def _losses_need_both_domains(self) -> "MethodSettings":
         if self.losses and not self.mixed_batches:

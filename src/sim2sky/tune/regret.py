@@ -231,11 +231,33 @@ def _rank_correlation(
     """Return Spearman's correlation of criterion and accuracy; NaN where it has no meaning."""
     if criterion in (CONFIGURED, RANDOM):
         return np.nan
-    pairs = [(trial_score(trial, criterion), accuracy[_key(trial)][0]) for trial in trials]
-    known = np.array([pair for pair in pairs if pair[0] is not None], dtype=np.float64)
-    if len(known) < FEWEST_RANKED or (np.ptp(known, axis=0) == 0).any():
+    scores = [trial_score(trial, criterion) for trial in trials]
+    known = [place for place, score in enumerate(scores) if score is not None]
+    return spearman(
+        np.array([scores[place] for place in known], dtype=np.float64),
+        np.array([accuracy[_key(trials[place])][0] for place in known]),
+    )
+
+
+def spearman(scores: np.ndarray, accuracy: np.ndarray) -> float:
+    """Return how a criterion ranks what it judges, as its accuracy does.
+
+    Parameters
+    ----------
+    scores, accuracy : numpy.ndarray
+        (N,) each.
+
+    Returns
+    -------
+    float
+        Spearman's rank correlation; NaN for fewer than `FEWEST_RANKED`, or where one of
+        both is the same for all or unknown.
+    """
+    if len(scores) < FEWEST_RANKED or not np.isfinite(accuracy).all():
         return np.nan
-    return float(spearmanr(known[:, 0], known[:, 1]).statistic)
+    if np.ptp(scores) == 0 or np.ptp(accuracy) == 0:
+        return np.nan
+    return float(spearmanr(scores, accuracy).statistic)
 
 
 def _key(trial: dict) -> tuple[str, str, int]:

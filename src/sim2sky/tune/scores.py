@@ -17,9 +17,13 @@ from sim2sky.train.validation import judge, judged_networks
 
 
 def score_trial(
-    model_path: Path, history_path: Path, source_path: Path, target_path: Path, trial: int
+    model_path: Path,
+    history_path: Path,
+    source_path: Path,
+    target_path: Path,
+    trial: int | None = None,
 ) -> dict:
-    """Return all criteria of one trial.
+    """Return all criteria of one trial or model.
 
     The rows and labels are those that the training had, read in the same way:
     no label of the target, but by a method that trains on them.
@@ -30,8 +34,8 @@ def score_trial(
         Outputs of `sim2sky train`.
     source_path, target_path : Path
         The datasets of that training.
-    trial : int
-        Number of the trial.
+    trial : int, optional
+        Number of the trial; a model that is none has its seed for a number.
 
     Returns
     -------
@@ -48,6 +52,7 @@ def score_trial(
         If a file is missing or not what it should be.
     """
     model = load_model(model_path)
+    trial = model.seed if trial is None else trial
     settings = read_settings(TrainSettings, model.provenance["settings"])
     data = read_training_data(source_path, target_path, settings, seed=model.seed)
     weights = class_weights_of(data.labelled.label, len(data.classes), settings)
