@@ -23,8 +23,8 @@ from sim2sky.figures.costs import duration_text, rule_costs
 from sim2sky.figures.evidence import read_study
 from sim2sky.figures.explorer import class_colours, copy_maps, explorer_content
 from sim2sky.figures.settings import FiguresSettings
-from sim2sky.figures.summary import Estimate, estimate, headline, sentences
-from sim2sky.files import atomic_path, read_json
+from sim2sky.figures.summary import Estimate, choices, estimate, headline, sentences
+from sim2sky.files import atomic_path, read_json, read_parquet
 from sim2sky.plot.inputs import read_table, recall_classes, variant_labels, variants_of
 from sim2sky.provenance import code_commit
 
@@ -278,8 +278,8 @@ def _experiment_content(section: Section, captions: Path, described: dict) -> di
     content |= {"description": described.get("description", "")}
     content |= {"headline": "", "findings": [], "table": None}
     content["domains"] = [described[side] for side in ("source", "target") if side in described]
-    tables = section.tables.values()
-    parquet = next((path for path in tables if path.name == "table.parquet"), None)
+    by_name = {path.name: path for path in section.tables.values()}
+    parquet = by_name.get("table.parquet")
     if parquet is None:
         return content
     table = read_table(parquet, ["balanced_accuracy"])
@@ -299,10 +299,12 @@ def _experiment_content(section: Section, captions: Path, described: dict) -> di
         ]
         names = (labels[row["method"], row["network"]], row["domain"])
         rows.append({"method": names[0], "domain": names[1], "cells": cells})
+    choice = by_name.get("method_choice.parquet")
+    chosen = [] if choice is None else choices(read_parquet(choice))
     counts = {name: sorted(set(table[name])) for name in ("n_seeds", "n_systems") if name in table}
     return content | {
         "headline": headline(table),
-        "findings": sentences(table),
+        "findings": sentences(table) + chosen,
         "table": {"columns": columns, "rows": rows, "counts": counts},
     }
 

@@ -1,5 +1,6 @@
 """What a result table says, in sentences that hold whatever the numbers are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.plot.inputs import recall_classes, rows_of, variants_of
+from sim2sky.plot.regret import CRITERIA
 from sim2sky.plot.style import method_label
 
 SOURCE_ONLY, ADABN, ORACLE = "source_only", "adabn", "oracle"
@@ -44,13 +46,13 @@ class Estimate:
         return f"{self.value:{sign}.3f}" + (ends if np.isfinite(self.low) else "")
 
 
-def estimate(row: pd.Series | None, metric: str) -> Estimate:
+def estimate(row: Mapping[str, float] | None, metric: str) -> Estimate:
     """Return a metric of a row of the table; undefined where either is missing.
 
     Parameters
     ----------
-    row : pandas.Series or None
-        A row of the result table.
+    row : mapping or None
+        A row of the result table, such as a pandas.Series.
     metric : str
         Name of its column.
 
@@ -110,6 +112,53 @@ def sentences(table: pd.DataFrame) -> list[str]:
         texts = (*_across(table, network), *_best(table, network), *_rivals(table, network))
         found += [prefix + text for text in texts]
     return found + _probe(table)
+
+
+def choices(table: pd.DataFrame) -> list[str]:
+    """Return what the criteria without target labels choose, and what it costs.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``method_choice.parquet`` of one experiment.
+
+    Returns
+    -------
+    list of str
+        One sentence per network; it names the network if there are several.
+    """
+    networks = list(dict.fromkeys(table["network"]))
+    found = []
+    for network in networks:
+        rows = rows_of(table, network=network)
+        taken: dict[str, list[str]] = {}
+        for row in rows[rows["chosen"]].itertuples():
+            taken.setdefault(row.method, []).append(CRITERIA[row.criterion])
+        regrets = {row.method: estimate(row._asdict(), "regret") for row in rows.itertuples()}
+        parts = [
+            f"{_listed(criteria)} {method_label(method)}{_cost(regrets[method])}"
+            for method, criteria in sorted(taken.items(), key=lambda item: regrets[item[0]].value)
+        ]
+        prefix = f"{network}: " if len(networks) > 1 else ""
+        if parts:
+            found.append(f"{prefix}Without target labels, {'; '.join(parts)}.")
+    return found
+
+
+def _listed(criteria: list[str]) -> str:
+    """Return names of criteria as the subject of a sentence, with its verb."""
+    if len(criteria) == 1:
+        return f"{criteria[0]} takes"
+    return f"{', '.join(criteria[:-1])} and {criteria[-1]} take"
+
+
+def _cost(regret: Estimate) -> str:
+    """Say what taking a method costs, if that is known."""
+    if not regret:
+        return ""
+    if regret.value == 0:
+        return " (the best)"
+    return f" (balanced accuracy lost: {regret})"
 
 
 def best_method(table: pd.DataFrame, network: str) -> str | None:

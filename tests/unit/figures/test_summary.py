@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim2sky.figures.summary import best_method, headline, sentences
+from sim2sky.figures.summary import best_method, choices, headline, sentences
 
 
 def joined(table):
@@ -130,3 +130,33 @@ def test_baselines_are_no_network_and_never_the_best_method(factories):
     more.loc[more["method"] == "asymmetry", "balanced_accuracy"] = 0.99
     assert headline(more) == headline(table)
     assert sentences(more)[: len(sentences(table))] == sentences(table)
+
+
+def make_choice(**columns):
+    return pd.DataFrame(
+        {
+            "network": "deepmerge",
+            "criterion": ["information_maximisation", "snd", "entropy"] * 2,
+            "method": ["mmd"] * 3 + ["source_only"] * 3,
+            "chosen": [True, False, False, False, True, True],
+            "regret": [0.0] * 3 + [0.3] * 3,
+            "regret_low": [0.0] * 3 + [0.2] * 3,
+            "regret_high": [0.0] * 3 + [0.4] * 3,
+        }
+        | columns
+    )
+
+
+def test_choices_and_their_cost_are_said():
+    assert choices(make_choice()) == [
+        "Without target labels, information maximisation takes MMD (the best); soft neighbourhood "
+        "density and target entropy take source only (balanced accuracy lost: "
+        "0.300 [0.200, 0.400])."
+    ]
+
+
+def test_choices_without_labels_or_scores():
+    (text,) = choices(make_choice(regret=np.nan))
+    assert "takes MMD; soft" in text
+    assert "lost" not in text
+    assert choices(make_choice(chosen=False)) == []
