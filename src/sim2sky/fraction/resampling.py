@@ -10,6 +10,7 @@ confusion matrix (Jeffreys' for two classes).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -81,16 +82,22 @@ class Held:
         numpy.ndarray
             Each class keeps its number of rows in the mean.
         """
-        n_real = len(self.label) - self.n_classes**2
-        systems, of_row = np.unique(self.system_id[:n_real], return_inverse=True)
+        of_row, per_system = self._systems
+        n_real = len(of_row)
         weight = np.empty(len(self.label))
-        weight[:n_real] = random.exponential(size=len(systems))[of_row]
+        weight[:n_real] = random.exponential(size=of_row.max() + 1)[of_row]
         for k in range(self.n_classes):
-            real = np.flatnonzero(self.label[:n_real] == k)
-            per_system = len(real) / len(np.unique(of_row[real]))
             added = n_real + k * self.n_classes + np.arange(self.n_classes)
-            weight[added] = per_system * random.gamma(1 / self.n_classes, size=self.n_classes)
+            weight[added] = per_system[k] * random.gamma(1 / self.n_classes, size=self.n_classes)
         return weight
+
+    @cached_property
+    def _systems(self) -> tuple[np.ndarray, list[float]]:
+        """The system of each row but the added ones, 0, 1, ...; rows per system of each class."""
+        n_real = len(self.label) - self.n_classes**2
+        _, of_row = np.unique(self.system_id[:n_real], return_inverse=True)
+        members = [self.label[:n_real] == k for k in range(self.n_classes)]
+        return of_row, [member.sum() / len(np.unique(of_row[member])) for member in members]
 
     def prior(self, weight: np.ndarray) -> np.ndarray:
         """Return the weighted shares (K,) of the classes."""
