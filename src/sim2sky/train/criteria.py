@@ -281,7 +281,7 @@ def density_ratio(
     -------
     numpy.ndarray
         (N,); 1 if the latent vectors do not vary. NaN if there are fewer than
-        two systems or a fold lacks a domain.
+        two systems, or rows of a domain, or a fold lacks a domain.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
@@ -292,10 +292,10 @@ def density_ratio(
         return np.ones(n)
     is_target = np.arange(len(features)) >= n
     system = np.concatenate([source_system, target_system])
-    n_systems = len(np.unique(system))
-    if n_systems < 2:
+    n_folds = min(FOLDS, len(np.unique(system)), n, len(features) - n)
+    if n_folds < 2:
         return np.full(n, np.nan)
-    folds = list(StratifiedGroupKFold(min(FOLDS, n_systems)).split(features, is_target, system))
+    folds = list(StratifiedGroupKFold(n_folds).split(features, is_target, system))
     if any(is_target[rows].all() or not is_target[rows].any() for rows, _ in folds):
         return np.full(n, np.nan)
     best_loss, best_odds = np.inf, None

@@ -191,16 +191,9 @@ def train_network(
                     }.items():
                         progress.totals[name] = progress.totals.get(name, 0.0) + value.item()
                     if not math.isfinite(progress.totals["loss"]):
-                        problem = Sim2SkyError(
-                            "the loss is no longer a finite number",
-                            where=f"{method.name}, epoch {progress.epoch + 1}",
-                            got={name: term.item() for name, term in terms.items()}
-                            | {"class": loss_class.item()},
-                            fix="lower learning_rate or the weights of the losses",
-                        )
-                        if settings.on_divergence == "error":
-                            raise problem
-                        log.warning("%s; training ends here", problem)
+                        parts_of_loss = {name: term.item() for name, term in terms.items()}
+                        parts_of_loss["class"] = loss_class.item()
+                        _end_of_divergence(settings, progress.epoch + 1, parts_of_loss)
                         break
                     report(progress.epoch * n_steps + progress.step)
 
@@ -213,6 +206,10 @@ def train_network(
                 judgement = judge(
                     networks, data, class_weights, criteria_of_epoch(settings, epoch)
                 )
+                # the last step of an epoch, whose loss was finite, may have been the fatal one
+                if not math.isfinite(judgement.loss):
+                    _end_of_divergence(settings, epoch, {"validation": judgement.loss})
+                    break
                 means = {name: total / n_steps for name, total in progress.totals.items()}
                 progress.history.append(
                     history_row(
@@ -225,7 +222,7 @@ def train_network(
                     )
                 )
                 progress.keep_if_best(selection_score(judgement, settings, epoch), network)
-                if settings.on_divergence == "stop" and math.isfinite(judgement.loss):
+                if settings.on_divergence == "stop":
                     progress.sound_weights = deepcopy(network.state_dict())
                 progress.next_epoch()
                 if progress.epoch % settings.checkpoint_every_epochs == 0:
@@ -246,6 +243,19 @@ def train_network(
         if kept is not None:
             network.load_state_dict(kept)
     return network.eval(), progress.history
+
+
+def _end_of_divergence(settings: TrainSettings, epoch: int, got: dict[str, float]) -> None:
+    """Refuse a training whose loss is no longer a number, or say that it ends here."""
+    problem = Sim2SkyError(
+        "the loss is no longer a finite number",
+        where=f"{settings.method.name}, epoch {epoch}",
+        got=got,
+        fix="lower learning_rate or the weights of the losses",
+    )
+    if settings.on_divergence == "error":
+        raise problem
+    log.warning("%s; training ends here", problem)
 
 
 def training_digest(

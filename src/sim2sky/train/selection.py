@@ -71,7 +71,8 @@ def adapted_from(settings: TrainSettings) -> float:
         The same for methods without losses, so that all choose between the same epochs; later
         with automatic weights, which begin after a share of the training.
     """
-    warmup = min(settings.adaptation_warmup_epochs, settings.epochs)
+    first = settings.adaptation_warmup_epochs
     if "automatic" in settings.method.losses.values():
-        return max(warmup, WARMUP * settings.epochs)
-    return warmup
+        # the epoch that ends where the automatic weights begin has not had them
+        first = max(first, math.floor(WARMUP * settings.epochs) + 1)
+    return min(first, settings.epochs)

@@ -6,6 +6,7 @@ from pathlib import Path
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import read_json
 from sim2sky.provenance import stamp
+from sim2sky.train.settings import MethodSettings
 
 OWN_VALIDATION = "target_validation"  # by what a method that trains on target labels is chosen
 KEYS = ("method", "network", "trial", "train_on", "diverged", "criteria", "validation", "settings")
@@ -119,6 +120,22 @@ def criterion_of(trial: dict, criterion: str) -> str:
         The same, but `OWN_VALIDATION` for a method that trains on target labels.
     """
     return OWN_VALIDATION if trial["train_on"] == "target" else criterion
+
+
+def is_candidate(trial: dict) -> bool:
+    """Return whether the method of a trial could be chosen for a survey without labels.
+
+    Parameters
+    ----------
+    trial : dict
+        From `read_trials`.
+
+    Returns
+    -------
+    bool
+        False for one that trains on target labels, or on shuffled ones.
+    """
+    return MethodSettings.model_validate(trial["settings"]["method"]).is_candidate
 
 
 def trial_score(trial: dict, criterion: str) -> float | None:

@@ -15,8 +15,7 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.predictions import resampled_scores
 from sim2sky.evaluate.settings import EvaluateSettings
-from sim2sky.train.settings import MethodSettings
-from sim2sky.tune.choice import trial_score
+from sim2sky.tune.choice import is_candidate, trial_score
 from sim2sky.tune.regret import CRITERIA, EvaluatedTrial, spearman
 
 
@@ -50,7 +49,7 @@ def method_table(models: Sequence[EvaluatedTrial], settings: EvaluateSettings) -
     Sim2SkyError
         If there are fewer than two candidates, or their seeds differ.
     """
-    candidates = [model for model in models if _is_candidate(model.scores)]
+    candidates = [model for model in models if is_candidate(model.scores)]
     rows = []
     for network in dict.fromkeys(model.scores["network"] for model in candidates):
         of_network = [model for model in candidates if model.scores["network"] == network]
@@ -64,11 +63,6 @@ def method_table(models: Sequence[EvaluatedTrial], settings: EvaluateSettings) -
     table = pd.DataFrame(rows)
     table.insert(0, "experiment", candidates[0].predictions["experiment"].iloc[0])
     return table
-
-
-def _is_candidate(scores: dict) -> bool:
-    """Return whether a user without labels could use the method of a model."""
-    return MethodSettings.model_validate(scores["settings"]["method"]).is_candidate
 
 
 def _network_rows(

@@ -20,7 +20,13 @@ from sim2sky.evaluate.bootstrap import Resampling, interval
 from sim2sky.evaluate.predictions import COLUMNS, resampled_scores
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.files import read_parquet
-from sim2sky.tune.choice import OWN_VALIDATION, best_trial, read_trials, trial_score
+from sim2sky.tune.choice import (
+    OWN_VALIDATION,
+    best_trial,
+    is_candidate,
+    read_trials,
+    trial_score,
+)
 
 CRITERIA = ("information_maximisation", "snd", "entropy", "iwv", "dev", "source_validation")
 CONFIGURED, RANDOM = "configured", "random"  # the first trial, the mean of all
@@ -100,10 +106,10 @@ def regret_table(trials: Sequence[EvaluatedTrial], settings: EvaluateSettings) -
         One row per network, scope, method and criterion. Scopes: ``method``,
         a choice between the trials of one method; ``mean_over_methods``, the mean
         of those; ``across_methods``, one choice between all trials of all
-        methods. Methods that train on target labels stand for themselves alone, with
-        the criterion ``target_validation``. Besides the criteria there are ``configured``
-        (trial 0) and ``random`` (the mean over trials). Columns: n_trials; chosen_method,
-        chosen_trial; best_method, best_trial; ``balanced_accuracy`` of the choice,
+        methods. Methods that train on target labels, and a control with shuffled labels, stand
+        for themselves alone; the former with the criterion ``target_validation``. Besides the
+        criteria there are ``configured`` (trial 0) and ``random`` (the mean over trials). Columns: n_trials;
+        chosen_method, chosen_trial; best_method, best_trial; ``balanced_accuracy`` of the choice,
         ``best_balanced_accuracy`` and ``regret``, each with ``_low`` and ``_high`` (the
         choice and the best trial are those of the whole sample in every resample);
         ``rank_correlation`` (Spearman) between the criterion and the balanced
@@ -147,10 +153,12 @@ def _network_rows(
     for trial in sorted(trials, key=lambda trial: trial["trial"]):
         if not trial["diverged"]:
             methods.setdefault(trial["method"], []).append(trial)
-    blind = {name: group for name, group in methods.items() if group[0]["train_on"] != "target"}
+    blind = {name: group for name, group in methods.items() if is_candidate(group[0])}
     rows, regrets = [], {name: [] for name in (*CRITERIA, CONFIGURED, RANDOM)}
     for method, group in methods.items():
-        names = regrets if method in blind else (OWN_VALIDATION, CONFIGURED, RANDOM)
+        names = regrets if method in blind else (CONFIGURED, RANDOM)
+        if group[0]["train_on"] == "target":
+            names = (OWN_VALIDATION, *names)
         for name in names:
             row, arrays = _judged(group, name, accuracy, level)
             if row is None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from torch.nn.functional import softplus
 
 from sim2sky.train.adaptation import DomainBatch, build_losses
 from sim2sky.train.adaptation.adversarial import domain_cross_entropy, reversal_factor
@@ -69,14 +70,22 @@ def test_loss_and_gradient_are_those_of_the_discriminator(name):
     ]
     weights = [certainty(g) for g in logits] if name == "cdan_entropy" else []
     expected = domain_cross_entropy(*(loss.discriminator(p)[:, 0] for p in pairs), *weights)
-    (expected_gradient,) = torch.autograd.grad(expected, latent[0])
+    (expected_gradient,) = torch.autograd.grad(expected, latent[0], retain_graph=True)
     logits[0].requires_grad_()
     batches = [DomainBatch(f, g, None, 0.3) for f, g in zip(latent, logits, strict=True)]
     value = loss(*batches)
     value.backward()
     torch.testing.assert_close(value, expected)
     torch.testing.assert_close(latent[0].grad, -reversal_factor(0.3) * expected_gradient)
-    assert logits[0].grad is None
+    if name == "cdan":
+        assert logits[0].grad is None
+        return
+    # the mean loss with weights 1 + exp(-H) over their sum, which is held constant
+    each = softplus(-loss.discriminator(pairs[0].detach())[:, 0]).detach()
+    free = logits[0].detach().clone().requires_grad_()
+    weight = 1 + torch.exp(free.softmax(1).mul(free.log_softmax(1)).sum(1))
+    ((weight * each).sum() / weight.sum().detach() / 2).backward()
+    torch.testing.assert_close(logits[0].grad, -reversal_factor(0.3) * free.grad)
 
 
 def test_sees_swapped_classes_that_dann_cannot_see():

@@ -269,6 +269,16 @@ def test_too_few_systems_cannot_be_compared():
     assert np.isnan(CRITERIA["dev"](evidence))
 
 
+def test_fewer_rows_than_folds():
+    random = np.random.default_rng(0)
+    ratio = density_ratio(
+        random.normal(size=(4, 2)), random.normal(size=(4, 2)), np.arange(4), 4 + np.arange(4)
+    )
+    assert np.isfinite(ratio).all()
+    ratio = density_ratio(np.ones((1, 2)), np.zeros((9, 2)), np.zeros(1), 1 + np.arange(9))
+    assert np.isnan(ratio).all()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
     "name", ["source_latent", "source_logits", "target_latent", "target_logits"]

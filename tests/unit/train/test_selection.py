@@ -60,7 +60,8 @@ def test_the_best_epoch_is_kept(pair, tmp_path, monkeypatch, selection):
         state = networks["source"].state_dict()
         kept.append({name: value.clone() for name, value in state.items()})
         number = next(numbers)
-        return Judgement(-number, 0.5, dict.fromkeys(CRITERIA, number))
+        loss = 9.0 if np.isnan(number) else -number
+        return Judgement(loss, 0.5, dict.fromkeys(CRITERIA, number))
 
     monkeypatch.setattr(loop, "judge", judged)
     chosen = train(pair, tmp_path, selection=selection).network.state_dict()
@@ -162,7 +163,11 @@ def test_no_epoch_before_the_end_of_the_warm_up():
     np.testing.assert_array_equal(scores, [np.nan, np.nan, 0.7, 0.7, 0.7, 0.7])
     # methods without losses choose between the same epochs
     assert adapted_from(settings.model_copy(update={"method": TrainSettings().method})) == 2.5
-    assert adapted_from(TrainSettings(epochs=6, method="sidda")) == 2
+    # automatic weights begin after a third of the training: in the third epoch of six, in the
+    # fourth of ten
+    assert adapted_from(TrainSettings(epochs=6, method="sidda")) == 3
+    assert adapted_from(TrainSettings(epochs=10, method="sidda")) == 4
+    assert adapted_from(TrainSettings(epochs=1, method="sidda")) == 1
     # a warm-up longer than the training leaves the last epoch
     long = TrainSettings(epochs=6, selection="snd", adaptation_warmup_epochs=9)
     assert np.isfinite(selection_score(judgement, long, 6))
@@ -252,6 +257,18 @@ def test_divergence_in_the_first_epoch_leaves_the_first_weights(pair, tmp_path):
     assert torch.equal(diverged.network.features[0].weight, frozen.network.features[0].weight)
     assert all(torch.isfinite(value).all() for value in diverged.network.state_dict().values())
     assert (tmp_path / "a" / "history.csv").read_text().strip() == ""
+
+
+def test_a_last_step_that_ruins_the_network_is_divergence(pair, tmp_path):
+    # one epoch of one step: its loss is finite, the weights after it are not
+    settings = {"epochs": 1, "batch_size": 1000, "learning_rate": 1e30, "schedule": "constant"}
+    with pytest.raises(
+        Sim2SkyError, match=r"epoch 1: the loss is no longer a finite number; got {'validation"
+    ):
+        train(pair, tmp_path / "error", **settings)
+    model = train(pair, tmp_path / "stop", on_divergence="stop", **settings)
+    assert all(torch.isfinite(value).all() for value in model.network.state_dict().values())
+    assert (tmp_path / "stop" / "history.csv").read_text().strip() == ""
 
 
 def test_validation_is_the_mean_recall(pair):

@@ -106,6 +106,24 @@ def test_the_usual_iterations_come_close(size):
     torch.testing.assert_close(sinkhorn_divergence(source, target, blur), exact, rtol=1e-4, atol=0)
 
 
+@pytest.mark.parametrize(("size", "scatter"), [(200, 0.1), (2592, 0.3)])
+@pytest.mark.parametrize("first_class", [14, 10, 1])
+def test_the_usual_iterations_come_close_where_classes_are_clusters(size, scatter, first_class):
+    """16 images of the first class in the source, more or fewer in the target."""
+    random = torch.Generator().manual_seed(0)
+    centres = torch.randn(2, size, generator=random)
+    pair = [
+        centres[(torch.arange(32) < number).long()]
+        + scatter * torch.randn(32, size, generator=random)
+        for number in (16, first_class)
+    ]
+    pair = at_unit_scale(*pair)
+    blur = blur_of(*pair)
+    exact = sinkhorn_divergence(*(x.double() for x in pair), blur, max_iterations=3000)
+    value = sinkhorn_divergence(*pair, blur)
+    torch.testing.assert_close(value.double(), exact, rtol=1e-4, atol=0)
+
+
 def test_identical_domains_have_none():
     source, _ = domains(16, 1, 100, torch.float32)
     source.requires_grad_()

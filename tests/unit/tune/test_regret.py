@@ -8,6 +8,7 @@ from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.files import write_json
 from sim2sky.train.criteria import CRITERIA as ALL
+from sim2sky.train.settings import METHODS
 from sim2sky.tune import regret
 from sim2sky.tune.command import regret as command
 from sim2sky.tune.regret import EvaluatedTrial, read_evaluated_trials, regret_table
@@ -57,7 +58,7 @@ def scores(method, number, criteria, *, train_on="source", accuracy=0.8, diverge
         "diverged": diverged,
         "criteria": criteria,
         "validation": {"domain": train_on, "loss": 0.4, "balanced_accuracy": accuracy},
-        "settings": {},
+        "settings": {"method": METHODS[method].model_dump(mode="json")},
     }
 
 
@@ -154,6 +155,19 @@ def test_all_rows_are_there(table):
         assert set(table.loc[table["method"] == method, "criterion"]) == blind
     assert len(table) == 2 * 8 + 3 + 8 + 7
     assert (table["regret"] >= 0).all()
+
+
+def test_a_control_is_chosen_by_nothing():
+    trials = [
+        *evaluated("source_only", [26, 24], [0.1, 0.2]),
+        *evaluated("mmd", [30, 40], [0.4, 0.5]),
+        *evaluated("shuffled_labels", [10, 12], [0.9, 0.8]),
+    ]
+    table = regret_table(trials, QUICK)
+    found = row(table, "across_methods", "snd")
+    assert (found["chosen_method"], found["n_trials"]) == ("mmd", 4)
+    of_control = table[table["method"] == "shuffled_labels"]
+    assert set(of_control["criterion"]) == {"configured", "random"}
 
 
 def test_diverged_trials_count_as_neither():

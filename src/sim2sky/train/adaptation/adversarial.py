@@ -114,7 +114,8 @@ def domain_cross_entropy(
     source_score, target_score : torch.Tensor
         (N,) and (M,): log odds of the source.
     source_weight, target_weight : torch.Tensor, optional
-        (N,) and (M,), of any scale; by default all images count alike.
+        (N,) and (M,), of any scale; by default all images count alike. Their sums are
+        constants in the gradient, as in the authors' code of CDAN.
 
     Returns
     -------
@@ -126,7 +127,9 @@ def domain_cross_entropy(
         (softplus(-source_score), source_weight),
         (softplus(target_score), target_weight),
     ):
-        means.append(loss.mean() if weight is None else (weight * loss).sum() / weight.sum())
+        means.append(
+            loss.mean() if weight is None else (weight * loss).sum() / weight.sum().detach()
+        )
     return (means[0] + means[1]) / 2
 
 

@@ -30,9 +30,9 @@ RANDOMISED_SIZE = 1024  # as in the authors' code
 class ConditionalDomainAdversarial(nn.Module):
     """The cross-entropy of a discriminator of (feature, predicted class) pairs (CDAN).
 
-    As in the authors' code, the gradient reaches the network through the
-    latent vectors only: the predictions and the weights made of them are held
-    constant. Its reversal follows `reversal_factor`, and it is kept stable in the
+    As in the authors' code, the predictions in the pairs are held constant, while
+    the weights of CDAN+E are not: their gradient reaches the classifier, reversed
+    like that of the latent vectors. The reversal follows `reversal_factor`, and it is kept stable in the
     same way as the scheduled variant of
     `sim2sky.train.adaptation.adversarial.DomainAdversarial`.
 
@@ -67,11 +67,13 @@ class ConditionalDomainAdversarial(nn.Module):
         """
         sizes = [len(source.latent), len(target.latent)]
         latent = torch.cat([source.latent, target.latent])
-        logits = torch.cat([source.logits, target.logits]).detach()
-        pairs = self.joined(standardised(latent), logits.softmax(1))
+        logits = torch.cat([source.logits, target.logits])
+        pairs = self.joined(standardised(latent), logits.detach().softmax(1))
         factor = reversal_factor(source.progress)
         scores = self.discriminator(reversed_gradient(pairs, factor)).squeeze(1).split(sizes)
-        weights = certainty(logits).split(sizes) if self.entropy_conditioning else ()
+        weights = ()
+        if self.entropy_conditioning:
+            weights = certainty(reversed_gradient(logits, factor)).split(sizes)
         loss = domain_cross_entropy(*scores, *weights)
         return loss + gradient_penalty(self.discriminator, pairs)
 
