@@ -2,7 +2,7 @@
 #        shapes of its galaxies and the histories of its trainings
 # makes: predictions.parquet and metrics.json beside the model (test split only), and
 #        held_out.parquet (the source's validation rows, which calibrate and are never scored);
-#        results/experiments/<experiment>/table.parquet, all methods over all seeds
+#        results/experiments/<experiment>/table.parquet (.csv), all methods over all seeds
 
 
 rule evaluate_model:

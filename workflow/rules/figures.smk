@@ -1,4 +1,4 @@
-# needs: every figure and table
+# needs: every figure and table, what the latent map is made of, and the captions
 # makes: results/figures/, copies of all of them and the gallery page index.html
 
 

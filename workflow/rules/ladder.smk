@@ -1,5 +1,5 @@
-# needs: noise-free maps of the source's sample, the source's and the target's dataset, and the
-#        models that are shown
+# needs: noise-free maps of the source's sample, the source's and the target's dataset, the
+#        models that are shown, and the surveys' YAML files with their PSFs and patches of sky
 # makes: results/experiments/<experiment>/rungs.h5, the same test galaxies observed on every rung;
 #        ladder.parquet beside each model; results/experiments/<experiment>/ladder.parquet (.csv)
 

@@ -1,5 +1,5 @@
-# needs: results/samples/<sample>/maps/<shard>.h5 and a survey's YAML (and, for some, patches of a
-#        survey's sky), or a folder of images
+# needs: results/samples/<sample>/maps/<shard>.h5 and a survey's YAML with its PSFs (and, for some,
+#        patches of a survey's sky), or a folder of images
 # makes: results/domains/<domain>/stamps/<shard>.h5, the same for mocks and for real images
 
 

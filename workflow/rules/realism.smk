@@ -1,4 +1,5 @@
-# needs: the dataset and the measured shapes of an experiment's source and target
+# needs: the dataset and the measured shapes of an experiment's source and target, and the user's
+#        table of shapes, if there is one
 # makes: results/experiments/<experiment>/realism.parquet (.csv, .json), mocks beside the
 #        survey's images, and realism_values.parquet, what each image has
 

@@ -10,7 +10,7 @@ import pandas as pd
 from sim2sky.attack.kinds import NONE, ONE_PIXEL
 from sim2sky.attack.settings import AttackSettings
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval, mean_over_seeds
 from sim2sky.evaluate.metrics import confusion, ratio, weighted_mean
 from sim2sky.files import read_parquet
 
@@ -209,7 +209,7 @@ class _Sampled:
 def _mean_of_seeds(parts: list[_Sampled]) -> _Sampled:
     """Return the mean over the seeds for which the statistic is defined, and all images."""
     defined = [part.values for part in parts if np.isfinite(part.values[0])]
-    mean = np.mean(defined or [parts[0].values], axis=0)
+    mean = mean_over_seeds(np.stack(defined or [parts[0].values]))
     images, systems = sum(p.n_images for p in parts), max(p.n_systems for p in parts)
     return _Sampled(mean, images, systems)
 

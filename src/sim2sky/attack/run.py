@@ -218,6 +218,10 @@ def _accidents(
     )
     head = model.network_for(side.domain).classifier
     boundary = boundary_distance(head, side.latent[rows]) / side.scatter
+    if model.d4_average:
+        # the distance is that of the image as it is, whose own class may be another one
+        single = head(torch.from_numpy(side.latent[rows]).to(model.device)).argmax(1)
+        boundary = np.where(single.cpu().numpy() == side.predicted[rows], boundary, np.nan)
     tables = [
         _rows(side, rows, NONE, 0.0).assign(
             after=side.predicted[rows], moved=0.0, boundary=boundary

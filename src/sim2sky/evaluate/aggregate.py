@@ -11,7 +11,7 @@ import pandas as pd
 
 from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling
+from sim2sky.evaluate.bootstrap import Resampling, mean_over_seeds
 from sim2sky.evaluate.comparison import ADABN, ORACLE, SOURCE_ONLY, comparisons, with_interval
 from sim2sky.evaluate.cost import COLUMNS as COST_COLUMNS
 from sim2sky.evaluate.hard import hard_auc, only_hard
@@ -141,25 +141,6 @@ def summary_table(
     if "negative_transfer" not in table:  # nothing but the source was scored
         table["negative_transfer"] = pd.NA
     return table.astype({"negative_transfer": "boolean"})
-
-
-def mean_over_seeds(values: np.ndarray) -> np.ndarray:
-    """Return a mean over seeds.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        (seeds, 1+B).
-
-    Returns
-    -------
-    numpy.ndarray
-        (1+B,), of the seeds in which it is defined.
-    """
-    defined = np.isfinite(values)
-    total = np.where(defined, values, 0).sum(axis=0)
-    result = np.full(values.shape[1], np.nan)
-    return np.divide(total, defined.sum(axis=0), out=result, where=defined.any(axis=0))
 
 
 def _ordered_models(predictions: pd.DataFrame) -> list[tuple[str, str]]:

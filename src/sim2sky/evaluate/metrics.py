@@ -55,7 +55,8 @@ def scores(
     hits = np.diagonal(table, axis1=1, axis2=2)
     actual, called = table.sum(axis=2), table.sum(axis=1)
     recall, precision = ratio(hits, actual), ratio(hits, called)
-    f1 = ratio(2 * hits, actual + called)
+    # without rows of a class its F1 is as undefined as its recall, not 0
+    f1 = np.where(actual > 0, ratio(2 * hits, actual + called), np.nan)
     present = np.bincount(label, minlength=n_classes) > 0
     undefined = np.full(weights.shape[1], np.nan)
     # with two classes the AUC of one against the other is the same from both sides

@@ -186,13 +186,18 @@ def _reason_undefined(metric: str, predictions: pd.DataFrame) -> str:
     counts = {
         name: int((predictions["label"] == number).sum()) for number, name in enumerate(classes)
     }
+    if not (predictions["label"] >= 0).any():
+        return "no labelled test rows"
     present = [name for name, count in counts.items() if count > 0]
     if not present:
-        return "no labelled test rows"
-    if metric.startswith("recall_"):
-        return f"no test rows of class '{metric.removeprefix('recall_')}'"
-    if metric.startswith("precision_"):
-        return f"nothing was predicted as '{metric.removeprefix('precision_')}'"
+        return "all labelled test rows are of classes that the model does not know"
+    kind, _, name = metric.partition("_")
+    if kind in ("recall", "auc") and counts.get(name) == 0:
+        return f"no test rows of class '{name}'"
+    if kind == "precision":
+        return f"nothing was predicted as '{name}'"
     if len(present) == 1:
         return f"all labelled test rows are of class '{present[0]}'"
+    if counts[classes[-1]] == 0:
+        return f"no test rows of class '{classes[-1]}'"
     return f"nothing was predicted as '{classes[-1]}'"

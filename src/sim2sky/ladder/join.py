@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from sim2sky.evaluate.bootstrap import ALL_SEEDS, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, interval, mean_over_seeds
 from sim2sky.ladder.columns import DRAWS, KEYS
 from sim2sky.ladder.losses import losses
 from sim2sky.ladder.settings import LadderSettings
@@ -51,7 +51,7 @@ def _mean_over_seeds(rows: pd.DataFrame, probability: float) -> pd.DataFrame:
     for _, group in drawn.groupby(RUNG, sort=False, dropna=False):
         draws = np.stack(group[DRAWS].to_list()).astype(np.float64)
         defined = draws[np.isfinite(draws[:, 0])]
-        mean = (defined if len(defined) else draws[:1]).mean(axis=0)
+        mean = mean_over_seeds(defined if len(defined) else draws[:1])
         low, high = interval(mean, probability)
         about = group.iloc[0].drop(DRAWS).to_dict()
         counts = {"n_images": group["n_images"].sum(), "n_systems": group["n_systems"].max()}

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.aggregate import mean_over_seeds
-from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval, mean_over_seeds
 from sim2sky.evaluate.metrics import auc
 from sim2sky.reliability.probabilities import COLUMNS
 from sim2sky.reliability.search import SCORES, TEXT, Search

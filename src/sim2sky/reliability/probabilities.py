@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from sim2sky.evaluate.aggregate import mean_over_seeds
-from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval
+from sim2sky.evaluate.bootstrap import ALL_SEEDS, Resampling, interval, mean_over_seeds
 from sim2sky.evaluate.comparison import SOURCE_ONLY
 from sim2sky.evaluate.predictions import PROBABILITY, class_names
 from sim2sky.reliability.conformal import set_scores

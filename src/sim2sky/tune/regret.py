@@ -106,14 +106,14 @@ def regret_table(trials: Sequence[EvaluatedTrial], settings: EvaluateSettings) -
         One row per network, scope, method and criterion. Scopes: ``method``,
         a choice between the trials of one method; ``mean_over_methods``, the mean
         of those; ``across_methods``, one choice between all trials of all
-        methods. Methods that train on target labels, and a control with shuffled labels, stand
-        for themselves alone; the former with the criterion ``target_validation``. Besides the
-        criteria there are ``configured`` (trial 0) and ``random`` (the mean over trials). Columns: n_trials;
-        chosen_method, chosen_trial; best_method, best_trial; ``balanced_accuracy`` of the choice,
-        ``best_balanced_accuracy`` and ``regret``, each with ``_low`` and ``_high`` (the
-        choice and the best trial are those of the whole sample in every resample);
-        ``rank_correlation`` (Spearman) between the criterion and the balanced
-        accuracy over the trials. Trials that diverged count as neither.
+        methods. Methods that train on target labels, and a control with shuffled labels,
+        stand for themselves alone; the former with the criterion ``target_validation``.
+        Besides the criteria there are ``configured`` (trial 0) and ``random`` (the mean over
+        trials). Columns: n_trials; chosen_method, chosen_trial; best_method, best_trial;
+        ``balanced_accuracy`` of the choice, ``best_balanced_accuracy`` and ``regret``, each
+        with ``_low`` and ``_high`` (the choice and the best trial are those of the whole
+        sample in every resample); ``rank_correlation`` (Spearman) between the criterion and
+        the balanced accuracy over the trials. Trials that diverged count as neither.
 
     Raises
     ------

@@ -49,6 +49,31 @@ def test_interval_holds_the_middle_of_the_resamples_only():
 
 
 def test_interval_leaves_out_undefined_resamples_unless_they_are_many():
-    values = np.concatenate([np.arange(11.0), [np.nan] * 9])
+    values = np.concatenate([np.arange(11.0), [np.nan] * 2])
     assert interval(values, 0.5) == pytest.approx(np.quantile(np.arange(1, 11), [0.25, 0.75]))
-    assert np.isnan(interval(np.array([1.0, 2, np.nan, np.nan]), 0.9)).all()
+    assert np.isnan(interval(np.append(values, np.nan), 0.9)).all()
+    assert np.isnan(interval(np.array([1.0]), 0.9)).all()
+
+
+def share_of_first_half(system, part):
+    """The interval of the mean of rows, of which `part` of the systems' rows count."""
+    resampling = Resampling.draw(system, 2000, 0)
+    rows = system < part
+
+    def mean(weights):
+        with np.errstate(invalid="ignore"):
+            return {
+                "mean": (weights[rows] * (np.arange(rows.sum()) % 2)[:, None]).sum(0)
+                / weights[rows].sum(0)
+            }
+
+    return interval(resampling.apply(mean, system)["mean"], 0.95)
+
+
+def test_what_rests_on_one_system_has_no_interval():
+    """All resamples that hold it are alike, which is no certainty."""
+    several = np.repeat(np.arange(20), 4)
+    assert np.isnan(share_of_first_half(several, 1)).all()
+    assert np.isnan(share_of_first_half(np.repeat([0, 1], 4), 1)).all()
+    assert np.isnan(share_of_first_half(np.zeros(8, dtype=int), 1)).all()
+    assert np.isfinite(share_of_first_half(several, 2)).all()

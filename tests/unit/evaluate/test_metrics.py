@@ -60,6 +60,17 @@ def test_agrees_with_sklearn_for_each_column_of_weights(n_classes):
             assert ours[name][b] == pytest.approx(value, abs=1e-12), name
 
 
+def test_a_class_that_a_resample_lost_has_no_f1():
+    label, probabilities, weights = example(2)
+    weights[label == 1, 0] = 0
+    ours = scores(
+        label, probabilities, weights, CLASSES[2], calibration_bins=10, positive_fraction=0.1
+    )
+    for name in ("f1", "recall_merger", "auc", "balanced_accuracy"):
+        assert np.isnan(ours[name][0]), name
+        assert np.isfinite(ours[name][1:]).all(), name
+
+
 def test_integer_weights_equal_repeated_rows():
     label, probabilities, weights = example(3)
     often = weights[:, 0].astype(int)

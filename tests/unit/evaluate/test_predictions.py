@@ -122,6 +122,11 @@ def test_summary_brackets_the_value(dataset, model):
             },
         ),
         (
+            2,
+            0.7,
+            {"accuracy": "all labelled test rows are of classes that the model does not know"},
+        ),
+        (
             None,
             0.2,
             {

@@ -32,8 +32,8 @@ class ConditionalDomainAdversarial(nn.Module):
 
     As in the authors' code, the predictions in the pairs are held constant, while
     the weights of CDAN+E are not: their gradient reaches the classifier, reversed
-    like that of the latent vectors. The reversal follows `reversal_factor`, and it is kept stable in the
-    same way as the scheduled variant of
+    like that of the latent vectors. The reversal follows `reversal_factor`, and it is
+    kept stable in the same way as the scheduled variant of
     `sim2sky.train.adaptation.adversarial.DomainAdversarial`.
 
     Parameters
