@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -79,6 +80,7 @@ CLASS_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00
 UNKNOWN_COLOUR = "#999999"
 DOMAIN_MARKERS = {"source": "o", "target": "^"}
 DOMAINS = ("source", "target")
+LAYOUT_DIGITS = 6  # of the figure's size: a thousandth of a pixel
 
 _RC = {
     "font.family": "STIXGeneral",  # Times-like; both fonts come with matplotlib
@@ -156,6 +158,10 @@ def save_figure(figure: Figure, output: str | Path, dpi: int = 200) -> None:
     output = Path(output)
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # laid out once is enough: it takes most of the time
+    for axes in figure.axes:
+        # the last digits of a layout depend on where in memory its solver keeps things
+        bounds = np.round(axes.get_position(original=True).bounds, LAYOUT_DIGITS)
+        axes.set_position(bounds, which="original")
     with atomic_path(output) as temporary:
         FigureCanvasAgg(figure)
         figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})
