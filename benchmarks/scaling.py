@@ -24,9 +24,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 SIZES = (10**3, 10**5, 10**7)  # stamps per domain
-# (stamps per domain, core hours): the CPU times of all jobs of a quickstart, and of the jobs of
+# (stamps per domain, core hours): the times of all jobs of a quickstart, and of the jobs of
 # the experiment `noise` of config/full.yaml with its four methods up to the trainings
-MEASURED = ((1280, 0.237), (2634, 0.886))
+MEASURED = ((1280, 0.425), (2634, 0.886))
 STAMPS_PER_SYSTEM = 29  # of the quickstart: snapshots, four views, chance projections
 EPOCHS = 14
 TRAINING_SHARE = 0.6
