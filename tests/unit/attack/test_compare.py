@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim2sky.attack.compare import compare, read_attacks
+from sim2sky.attack.compare import _mean_of_seeds, _Sampled, compare, read_attacks
 from sim2sky.attack.settings import AttackSettings
 from sim2sky.errors import Sim2SkyError
 
@@ -147,6 +147,20 @@ def test_several_seeds_have_a_mean_with_an_interval_of_its_own(compared):
     moved = ("source_only", "target", "one_pixel", "latent_distance_moved", "all", "")
     assert np.isnan(two.loc[moved, "value"])
     assert mean.loc[moved, "value"] == pytest.approx(one.loc[moved, "value"])
+
+
+def test_a_mean_over_seeds_needs_not_all_of_them_in_each_resample():
+    """As for the result table: of the seeds in which it is defined."""
+    parts = []
+    for seed in range(2):
+        values = np.full(101, 1.0 + seed)
+        values[1 + seed :: 2] = np.nan  # one or the other
+        values[0] = 1.0 + seed
+        parts.append(_Sampled(values, 3, 2))
+    mean = _mean_of_seeds(parts)
+    assert mean.values[0] == 1.5
+    assert sorted(set(mean.values[1:])) == [1.0, 2.0]
+    assert mean.row(0.95)["low"] == 1.0
 
 
 def test_bad_tables_are_named(tmp_path):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from sim2sky.attack.church import church_windows, twins, write_church_windows
@@ -93,6 +94,26 @@ def test_only_the_asked_domain_is_attacked(model, sides):
     )
     table = attack_model(model, sides, settings)
     assert set(table["domain"][table["attack"] == "one_pixel"]) == {"target"}
+
+
+def test_no_distance_to_the_boundary_of_another_class(make_model, source, target):
+    """Averaged over turns, an image may have another class than as it is."""
+    model = make_model(d4_average=True)
+    side = look_at(model, source, "source")
+    other = side.predicted.copy()
+    other[:6] = 1 - other[:6]  # as if the average said so
+    sides = {"source": dataclasses.replace(side, predicted=other)}
+    sides["target"] = look_at(model, target, "target")
+    none = PARSED.model_copy(
+        update={"one_pixel": PARSED.one_pixel.model_copy(update={"domains": []})}
+    )
+    table = attack_model(model, sides, none)
+    here = table[(table["domain"] == "source") & (table["attack"] == "none")]
+    single = model.network_for("source").classifier(torch.from_numpy(side.latent)).argmax(1)
+    own = dict(zip(source.galaxy_id, single.numpy(), strict=True))
+    agrees = here["before"] == here["galaxy_id"].map(own)
+    assert 0 < agrees.sum() < len(here)
+    assert here["boundary"].notna().equals(agrees)
 
 
 def test_images_without_known_classes_cannot_be_attacked(model, target):
