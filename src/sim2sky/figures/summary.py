@@ -8,8 +8,7 @@ import pandas as pd
 
 from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.plot.inputs import recall_classes, rows_of, variants_of
-from sim2sky.plot.regret import CRITERIA
-from sim2sky.plot.style import method_label
+from sim2sky.plot.style import CRITERION_LABELS, method_label
 
 SOURCE_ONLY, ADABN, ORACLE = "source_only", "adabn", "oracle"
 METRIC = "balanced_accuracy"
@@ -133,7 +132,7 @@ def choices(table: pd.DataFrame) -> list[str]:
         rows = rows_of(table, network=network)
         taken: dict[str, list[str]] = {}
         for row in rows[rows["chosen"]].itertuples():
-            taken.setdefault(row.method, []).append(CRITERIA[row.criterion])
+            taken.setdefault(row.method, []).append(CRITERION_LABELS[row.criterion])
         regrets = {row.method: estimate(row._asdict(), "regret") for row in rows.itertuples()}
         parts = [
             f"{_listed(criteria)} {method_label(method)}{_cost(regrets[method])}"

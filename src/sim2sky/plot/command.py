@@ -144,10 +144,11 @@ def plot_regret(
     settings: SettingsText = "{}",
 ) -> None:
     """Plot what each criterion without target labels loses against the best trial."""
-    from sim2sky.plot.regret import read_regret, regret_figure
+    from sim2sky.plot.inputs import read_filled
+    from sim2sky.plot.regret import REQUIRED, regret_figure
 
     parsed = read_settings(PlotSettings, settings)
-    table = read_regret(regret)
+    table = read_filled(regret, REQUIRED, "regret")
     _write(lambda: regret_figure(table), output, parsed)
 
 
@@ -157,10 +158,11 @@ def plot_method_choice(
     settings: SettingsText = "{}",
 ) -> None:
     """Plot which method each criterion without target labels chooses."""
-    from sim2sky.plot.method_choice import method_choice_figure, read_method_choice
+    from sim2sky.plot.inputs import read_filled
+    from sim2sky.plot.method_choice import REQUIRED, method_choice_figure
 
     parsed = read_settings(PlotSettings, settings)
-    choice = read_method_choice(table)
+    choice = read_filled(table, REQUIRED, "choose-method")
     _write(lambda: method_choice_figure(choice), output, parsed)
 
 

@@ -246,9 +246,34 @@ def read_table(path: str | Path, metrics: Sequence[str] = ()) -> pd.DataFrame:
         If the table is missing, lacks a column or is empty.
     """
     columns = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
-    table = read_parquet(path, ["method", "network", "domain", *columns])
+    return read_filled(path, ["method", "network", "domain", *columns], "aggregate")
+
+
+def read_filled(path: str | Path, columns: list[str], command: str) -> pd.DataFrame:
+    """Read a table that has something to be drawn.
+
+    Parameters
+    ----------
+    path : str or Path
+        A parquet file.
+    columns : list of str
+        Columns that must be there.
+    command : str
+        The command of sim2sky that makes it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All rows.
+
+    Raises
+    ------
+    Sim2SkyError
+        If the table is missing, lacks a column or is empty.
+    """
+    table = read_parquet(path, columns)
     if table.empty:
-        raise Sim2SkyError("the table holds no rows", where=path, fix="run `sim2sky aggregate`")
+        raise Sim2SkyError("the table holds no rows", where=path, fix=f"run `sim2sky {command}`")
     return table
 
 

@@ -1,6 +1,6 @@
 """Which method each criterion without target labels chooses, beside what labels say."""
 
-from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sim2sky.errors import Sim2SkyError
-from sim2sky.files import read_parquet
 from sim2sky.plot.inputs import rows_of
 from sim2sky.plot.style import (
+    CRITERION_LABELS,
     PAGE_WIDTH_IN,
     method_colours,
     method_label,
@@ -20,45 +19,12 @@ from sim2sky.plot.style import (
     panel_grid,
 )
 
-CRITERIA = {  # from the left of the figure
-    "information_maximisation": "information\nmaximisation",
-    "snd": "neighbourhood\ndensity",
-    "entropy": "target\nentropy",
-    "dev": "embedded\nvalidation",
-    "iwv": "weighted\nvalidation",
-    "source_validation": "source\nvalidation",
-}
+TITLE_LETTERS = 14  # in a line over a narrow panel
 REQUIRED = [
     *("network", "criterion", "method", "score", "score_seed_std", "chosen"),
     *("balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high"),
     *("regret", "rank_correlation"),
 ]
-
-
-def read_method_choice(path: str | Path) -> pd.DataFrame:
-    """Read the table of what each criterion chooses.
-
-    Parameters
-    ----------
-    path : str or Path
-        ``method_choice.parquet``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `sim2sky choose-method` writes it.
-
-    Raises
-    ------
-    Sim2SkyError
-        If the table is missing, lacks a column or is empty.
-    """
-    table = read_parquet(path, REQUIRED)
-    if table.empty:
-        raise Sim2SkyError(
-            "the table holds no rows", where=path, fix="run `sim2sky choose-method`"
-        )
-    return table
 
 
 def method_choice_figure(table: pd.DataFrame) -> Figure:
@@ -67,7 +33,7 @@ def method_choice_figure(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `read_method_choice`.
+        As the command writes it, with the columns of `REQUIRED`.
 
     Returns
     -------
@@ -76,7 +42,7 @@ def method_choice_figure(table: pd.DataFrame) -> Figure:
         has labels, and the methods stand in its order; the chosen points are filled.
     """
     networks = list(dict.fromkeys(table["network"]))
-    found = [name for name in CRITERIA if name in set(table["criterion"])]
+    found = [name for name in CRITERION_LABELS if name in set(table["criterion"])]
     known = bool(table["balanced_accuracy"].notna().any())
     methods = ordered_methods(table["method"])
     colours = method_colours(methods)
@@ -146,7 +112,7 @@ def _draw_criterion(
             markersize=6 if row["chosen"] else 4,
             elinewidth=0.8,
         )
-    axes.set_title(CRITERIA[criterion])
+    axes.set_title(fill(CRITERION_LABELS[criterion], TITLE_LETTERS))
     chosen = rows[rows["chosen"]]
     if len(chosen) == 1 and np.isfinite(chosen["regret"].iloc[0]):
         text = f"regret {chosen['regret'].iloc[0]:.3f}"

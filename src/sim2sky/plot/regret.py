@@ -1,17 +1,14 @@
 """What choosing settings without target labels costs, per criterion."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim2sky.errors import Sim2SkyError
-from sim2sky.files import read_parquet
 from sim2sky.plot.inputs import rows_of
 from sim2sky.plot.style import (
+    CRITERION_LABELS,
     PAGE_WIDTH_IN,
     method_colours,
     method_label,
@@ -20,17 +17,6 @@ from sim2sky.plot.style import (
     panel_grid,
 )
 
-CRITERIA = {  # from the top of the figure
-    "information_maximisation": "information maximisation",
-    "snd": "soft neighbourhood density",
-    "entropy": "target entropy",
-    "dev": "deep embedded validation",
-    "iwv": "importance-weighted validation",
-    "source_validation": "source validation",
-    "configured": "settings as configured",
-    "random": "a random trial",
-    "target_validation": "target validation (labels)",
-}
 OVERALL = {  # scope -> place beside the methods' dots, marker and name
     "mean_over_methods": (-0.16, "D", "mean over methods"),
     "across_methods": (0.16, "s", "one choice across methods"),
@@ -41,37 +27,13 @@ REQUIRED = [
 ]
 
 
-def read_regret(path: str | Path) -> pd.DataFrame:
-    """Read the table of an experiment's regrets.
-
-    Parameters
-    ----------
-    path : str or Path
-        ``regret.parquet``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `sim2sky regret` writes it.
-
-    Raises
-    ------
-    Sim2SkyError
-        If the table is missing, lacks a column or is empty.
-    """
-    table = read_parquet(path, REQUIRED)
-    if table.empty:
-        raise Sim2SkyError("the table holds no rows", where=path, fix="run `sim2sky regret`")
-    return table
-
-
 def regret_figure(table: pd.DataFrame) -> Figure:
     """Return regrets and rank correlations: one line per criterion, one row per network.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `read_regret`.
+        As the command writes it, with the columns of `REQUIRED`.
 
     Returns
     -------
@@ -81,7 +43,7 @@ def regret_figure(table: pd.DataFrame) -> Figure:
     """
     networks = list(dict.fromkeys(table["network"]))
     found = set(table["criterion"])
-    criteria = [name for name in CRITERIA if name in found]
+    criteria = [name for name in CRITERION_LABELS if name in found]
     methods = ordered_methods(table.loc[table["scope"] == "method", "method"])
     colours = method_colours(methods)
     figure = new_figure(PAGE_WIDTH_IN, (0.7 + 0.26 * len(criteria)) * len(networks) + 0.5)
@@ -93,7 +55,7 @@ def regret_figure(table: pd.DataFrame) -> Figure:
         regrets.set_xlabel("regret: balanced accuracy lost against the best trial")
         ranks.set_xlabel("rank correlation with accuracy")
         ranks.set_xlim(-1.08, 1.08)
-        regrets.set_yticks(range(len(criteria)), [CRITERIA[name] for name in criteria])
+        regrets.set_yticks(range(len(criteria)), [CRITERION_LABELS[name] for name in criteria])
         regrets.set_ylim(len(criteria) - 0.4, -0.6)
         if len(networks) > 1:
             regrets.set_title(network, loc="left")

@@ -51,6 +51,17 @@ METHOD_LABELS = {
     "random_forest": "random forest",
     "leakage_probe": "leakage probe",
 }
+CRITERION_LABELS = {  # of `sim2sky.train.criteria`, and what stands beside them
+    "information_maximisation": "information maximisation",
+    "snd": "soft neighbourhood density",
+    "entropy": "target entropy",
+    "dev": "deep embedded validation",
+    "iwv": "importance-weighted validation",
+    "source_validation": "source validation",
+    "configured": "settings as configured",
+    "random": "a random trial",
+    "target_validation": "target validation (labels)",
+}
 # variants of a method are lighter and darker shades of its colour
 METHOD_COLOURS = {
     "untrained": "#A0A0A0",

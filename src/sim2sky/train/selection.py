@@ -58,7 +58,7 @@ def selection_score(judgement: Judgement, settings: TrainSettings, epoch: int) -
 
 
 def adapted_from(settings: TrainSettings) -> float:
-    """Return after how many epochs the adaptation has its full weight.
+    """Return the first epoch whose network may be kept: the adaptation has its full weight.
 
     Parameters
     ----------
@@ -68,8 +68,9 @@ def adapted_from(settings: TrainSettings) -> float:
     Returns
     -------
     float
-        The same for methods without losses, so that all choose between the same epochs; later
-        with automatic weights, which begin after a share of the training.
+        Counted from 1; a fraction means the next whole one. The same for methods without
+        losses, so that all choose between the same epochs; later with automatic weights,
+        which begin after a share of the training.
     """
     first = settings.adaptation_warmup_epochs
     if "automatic" in settings.method.losses.values():

@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import Resampling, mean_over_seeds
+from sim2sky.evaluate.comparison import with_interval
 from sim2sky.evaluate.predictions import resampled_scores
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.tune.choice import is_candidate, trial_score
 from sim2sky.tune.regret import CRITERIA, EvaluatedTrial, spearman
+
+SCORE = "balanced_accuracy"  # by which methods are judged on the target
 
 
 def method_table(models: Sequence[EvaluatedTrial], settings: EvaluateSettings) -> pd.DataFrame:
@@ -101,7 +104,7 @@ def _criterion_rows(
     chosen = int(np.nanargmax(mean)) if known.any() else -1
     own_choice = np.where(np.isfinite(scores), scores, -np.inf).argmax(axis=0)
     own_choice = own_choice[np.isfinite(scores).any(axis=0)]
-    accuracy = np.array([row["balanced_accuracy"] for row in truth])
+    accuracy = np.array([row[SCORE] for row in truth])
     return [
         {
             "criterion": criterion,
@@ -124,33 +127,31 @@ def _truth(
     """Return each method's accuracy on the target and its regret, NaN without labels."""
     first = next(iter(by_method.values()))[0].predictions
     if not (first["label"] >= 0).any():
-        names = ("balanced_accuracy", "regret")
+        names = (SCORE, "regret")
         columns = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
         return [dict.fromkeys(columns, np.nan) for _ in by_method]
     resampling = Resampling.draw(
         first["system_id"].to_numpy(), settings.n_bootstrap, settings.seed
     )
-    accuracy = np.array(
+    accuracy = np.stack(
         [
-            np.mean(
-                [
-                    resampled_scores(model.predictions, resampling, settings)["balanced_accuracy"]
-                    for model in own
-                ],
-                axis=0,
+            mean_over_seeds(
+                np.stack(
+                    [
+                        resampled_scores(model.predictions, resampling, settings)[SCORE]
+                        for model in own
+                    ]
+                )
             )
             for own in by_method.values()
         ]
     )
-    regret = accuracy[accuracy[:, 0].argmax()] - accuracy
-    rows = []
-    for own, lost in zip(accuracy, regret, strict=True):
-        row = {}
-        for name, values in (("balanced_accuracy", own), ("regret", lost)):
-            low, high = interval(values, settings.interval)
-            row |= {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
-        rows.append(row)
-    return rows
+    best = accuracy[accuracy[:, 0].argmax()]
+    return [
+        with_interval(SCORE, own, settings.interval)
+        | with_interval("regret", best - own, settings.interval)
+        for own in accuracy
+    ]
 
 
 def _by_seed(models: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:

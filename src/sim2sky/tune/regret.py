@@ -16,7 +16,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from sim2sky.errors import Sim2SkyError
-from sim2sky.evaluate.bootstrap import Resampling, interval
+from sim2sky.evaluate.bootstrap import Resampling
+from sim2sky.evaluate.comparison import with_interval
 from sim2sky.evaluate.predictions import COLUMNS, resampled_scores
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.files import read_parquet
@@ -222,15 +223,11 @@ def _mean(found: list[tuple[dict, tuple]], level: float) -> dict[str, object]:
 
 def _columns(own: np.ndarray, best: np.ndarray, level: float) -> dict[str, float]:
     """Return both accuracies and their paired difference with intervals."""
-    columns = {}
-    for name, values in (
-        ("balanced_accuracy", own),
-        ("best_balanced_accuracy", best),
-        ("regret", best - own),
-    ):
-        low, high = interval(values, level)
-        columns |= {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
-    return columns
+    return {
+        **with_interval("balanced_accuracy", own, level),
+        **with_interval("best_balanced_accuracy", best, level),
+        **with_interval("regret", best - own, level),
+    }
 
 
 def _rank_correlation(

@@ -6,7 +6,8 @@ import pytest
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.plot.command import plot_method_choice
-from sim2sky.plot.method_choice import CRITERIA, method_choice_figure, read_method_choice
+from sim2sky.plot.method_choice import method_choice_figure
+from sim2sky.plot.style import CRITERION_LABELS
 from sim2sky.train.criteria import CRITERIA as CHOOSING
 
 ACCURACY = {"source_only": 0.5, "mmd": 0.9, "adabn": 0.7}
@@ -52,7 +53,7 @@ def points(axes, marker="o"):
 
 def test_methods_stand_in_the_order_of_their_accuracy():
     truth, *panels = method_choice_figure(make_choice()).axes
-    assert len(panels) == len(CRITERIA) == len(CHOOSING)
+    assert len(panels) == len(CHOOSING)
     names = [text.get_text() for text in truth.get_yticklabels()]
     assert names == ["MMD", "AdaBN", "source only"]
     assert [points(truth, "D")[place][0] for place in range(3)] == [0.9, 0.7, 0.5]
@@ -60,7 +61,7 @@ def test_methods_stand_in_the_order_of_their_accuracy():
 
 def test_the_chosen_is_filled_and_its_cost_said():
     _, *panels = method_choice_figure(make_choice()).axes
-    first, snd = panels[0], panels[list(CRITERIA).index("snd")]
+    first, snd = panels[0], panels[list(CRITERION_LABELS).index("snd")]
     assert [place for place, (_, face) in points(first).items() if face != "white"] == [0]
     assert first.get_xlabel() == "regret 0.000\n$\\rho$ = 1.00"
     assert points(snd).keys() == {0, 2}  # adabn has no score
@@ -70,7 +71,7 @@ def test_the_chosen_is_filled_and_its_cost_said():
 
 def test_without_labels_there_is_no_truth():
     panels = method_choice_figure(make_choice(labels=False)).axes
-    assert len(panels) == len(CRITERIA)
+    assert len(panels) == len(CHOOSING)
     assert next(text.get_text() for text in panels[0].get_yticklabels()) == "source only"
     assert panels[0].get_xlabel() == ""
 
@@ -82,7 +83,7 @@ def test_command_and_bad_tables(tmp_path):
     assert (tmp_path / "x.pdf").is_file()
     make_choice().iloc[:0].to_parquet(path)
     with pytest.raises(Sim2SkyError, match="holds no rows; run `sim2sky choose-method`"):
-        read_method_choice(path)
+        plot_method_choice(path, tmp_path / "x.png")
     make_choice().drop(columns="chosen").to_parquet(path)
     with pytest.raises(Sim2SkyError, match="column chosen is missing"):
-        read_method_choice(path)
+        plot_method_choice(path, tmp_path / "x.png")

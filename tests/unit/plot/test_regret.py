@@ -7,7 +7,9 @@ from PIL import Image
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.plot.command import plot_regret
-from sim2sky.plot.regret import CRITERIA, read_regret, regret_figure
+from sim2sky.plot.inputs import read_filled
+from sim2sky.plot.regret import REQUIRED, regret_figure
+from sim2sky.plot.style import CRITERION_LABELS
 from sim2sky.tune.regret import ACROSS, CONFIGURED, MEAN, RANDOM, WITHIN
 from sim2sky.tune.regret import CRITERIA as CHOOSING
 
@@ -59,8 +61,8 @@ def test_every_number_stands_in_its_line():
     figure = regret_figure(make_regrets())
     regrets, ranks = figure.axes
     names = [text.get_text() for text in regrets.get_yticklabels()]
-    assert names == list(CRITERIA.values())
-    order = list(CRITERIA)
+    assert names == list(CRITERION_LABELS.values())
+    order = list(CRITERION_LABELS)
     dots, means, choices = (points(regrets, marker) for marker in "oDs")
     for place, criterion in enumerate(BLIND):
         at = order.index(criterion)
@@ -108,10 +110,10 @@ def test_command_writes_both_files(tmp_path):
 def test_bad_tables_are_named(tmp_path):
     path = tmp_path / "regret.parquet"
     with pytest.raises(Sim2SkyError, match=r"regret.parquet: file not found"):
-        read_regret(path)
+        read_filled(path, REQUIRED, "regret")
     make_regrets().drop(columns="regret_low").to_parquet(path)
     with pytest.raises(Sim2SkyError, match="column regret_low is missing"):
-        read_regret(path)
+        read_filled(path, REQUIRED, "regret")
     make_regrets().iloc[:0].to_parquet(path)
     with pytest.raises(Sim2SkyError, match="the table holds no rows"):
-        read_regret(path)
+        read_filled(path, REQUIRED, "regret")
