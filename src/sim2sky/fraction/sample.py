@@ -126,12 +126,21 @@ def estimate_shares(
     Raises
     ------
     Sim2SkyError
-        If the positive class is unknown.
+        If the positive class is unknown, or no held-out row has one of the classes.
     """
     positive = classes[-1] if settings.positive is None else settings.positive
     if positive not in classes:
         raise Sim2SkyError(
             "unknown class", where="positive", got=positive, expected=", ".join(classes)
+        )
+    absent = [name for k, name in enumerate(classes) if not (held.label == k).any()]
+    if absent:
+        raise Sim2SkyError(
+            "no held-out row of a class, so that nothing says how it looks",
+            where="calibration",
+            got=f"none of {', '.join(absent)}",
+            expected="rows of every class",
+            fix="calibrate with a source whose validation split holds all classes",
         )
     place = classes.index(positive)
     looks = held.with_lookalikes()

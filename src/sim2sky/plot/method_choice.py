@@ -46,7 +46,7 @@ def method_choice_figure(table: pd.DataFrame) -> Figure:
     known = bool(table["balanced_accuracy"].notna().any())
     methods = ordered_methods(table["method"])
     colours = method_colours(methods)
-    height = (1.0 + 0.17 * len(methods)) * len(networks)
+    height = (1.25 + 0.17 * len(methods)) * len(networks)
     figure = new_figure(PAGE_WIDTH_IN, height)
     widths = [1.5] * known + [1.0] * len(found)
     grid = panel_grid(figure, len(networks), len(widths), width_ratios=widths)

@@ -85,6 +85,13 @@ def test_the_same_seed_gives_the_same_interval():
     assert results[0] == results[1]
 
 
+def test_a_class_that_nothing_shows_is_named():
+    sample, held = drawn(0.1, 0)
+    alone = Held(held.probability, np.zeros_like(held.label), held.system_id)
+    with pytest.raises(Sim2SkyError, match="no held-out row of a class.*got none of merger"):
+        estimate_shares(sample, alone, CLASSES, FractionSettings(n_bootstrap=20))
+
+
 def test_unknown_class():
     sample, held = drawn(0.1, 0)
     with pytest.raises(Sim2SkyError, match=r"unknown class.*got mergers.*non-merger, merger"):
