@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib import colormaps
@@ -19,6 +20,7 @@ from sim2sky.plot.settings import PlotSettings
 from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, hide_ticks, new_figure, panel_grid
 
 COLUMNS = 8  # side by side; more would be too small to see anything
+COLUMN_CHARS = 14  # of a title
 CMAP = "inferno"
 RIGHT, WRONG = "#009E73", "#D55E00"
 
@@ -263,8 +265,7 @@ def _name_columns(
     top[0].set_title("image", fontsize=8)
     bottom[0].set_xlabel("mean radius / $R_{50}$\non sky", fontsize=7.5)
     for upper, lower, (key, name) in zip(top[1:], bottom[1:], shown, strict=True):
-        # a column is narrow
-        title = labels[key.method, key.network].replace(" (target labels)", "")
+        title = fill(labels[key.method, key.network].replace(" (target labels)", ""), COLUMN_CHARS)
         upper.set_title(f"{title}\n{name}" if several else title, fontsize=8)
         entries = [models[key][domain] for domain in domains]
         radius = " | ".join(_number(entry.radius[name], ".2f") for entry in entries)

@@ -25,7 +25,8 @@ CURVES = {  # panel row -> column of the table, its name, colour and line
 }
 JUDGED = ("train_accuracy", "valid_loss", "valid_balanced_accuracy")
 REQUIRED = ["epoch", "loss_class", *(f"source_{name}" for name in JUDGED)]
-TERM_STYLES = [("#009E73", "-"), ("#CC79A7", "--"), ("#E69F00", "-."), ("#56B4E9", ":")]
+FURTHER_TERMS = {"loss_fisher": ("#E69F00", "-."), "loss_entropy": ("#CC79A7", "--")}
+TERM_STYLES = [("#009E73", "-"), ("#56B4E9", ":")]  # of the losses that align the domains
 TERMS = "other loss terms"
 AXIS_LABELS = {
     "cross-entropy": "cross-entropy",
@@ -153,7 +154,11 @@ def _draw_curves(axes: Axes, history: pd.DataFrame, curves: list[tuple]) -> None
 def _draw_terms(axes: Axes, history: pd.DataFrame) -> None:
     """Draw the loss terms of one method, each named in the panel."""
     terms = loss_terms(history)
-    styles = [TERM_STYLES[index % len(TERM_STYLES)] for index in range(len(terms))]
+    aligning = [name for name in terms if name not in FURTHER_TERMS]
+    styles = [
+        FURTHER_TERMS.get(name) or TERM_STYLES[aligning.index(name) % len(TERM_STYLES)]
+        for name in terms
+    ]
     curves = [
         (column, column.removeprefix("loss_").replace("_", " "), *style)
         for column, style in zip(terms, styles, strict=True)

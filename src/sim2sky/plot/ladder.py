@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.files import read_parquet
@@ -26,6 +27,8 @@ PANELS = {  # quantity, label of its axis
 }
 SPREAD = 0.09  # how far methods stand apart at one rung
 MARKERS = "osD^vP"
+LINEAR_BELOW = 0.1  # class scatters; farther distances are drawn by their logarithm
+DISTANCE_TICKS = (0, 0.1, 0.3, 1, 3, 10)
 
 
 def read_ladder(path: str | Path, axis: str) -> pd.DataFrame:
@@ -198,8 +201,10 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
     """Draw accuracy against distance, a point per rung, numbered as in the other panels."""
     quantities = ("latent_distance_source", "balanced_accuracy")
     values = [rows_of(table, quantity=name, domain="mock")["value"] for name in quantities]
+    farthest = values[0].max()
+    values[0] = _drawn(values[0])
     near = np.array([0.05 * max(np.ptp(column), 1e-9) for column in values])
-    for variant, style in styles.items():
+    for index, (variant, style) in enumerate(styles.items()):
         mine = rows_of(table, method=variant[0], network=variant[1], domain="mock")
         mine = mine[mine["seed"] == mine["seed"].min()]
         pair = [
@@ -207,14 +212,15 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
             for name in quantities
         ]
         axes.plot(*pair, color=style["color"], marker=style["marker"], linewidth=0.6)
-        for text, place in _numbered(np.column_stack(pair), near):
+        for text, which in _numbered(np.column_stack([_drawn(pair[0]), pair[1]]), near):
             axes.annotate(
                 text,
-                place,
-                xytext=(3.5, 3),
+                (pair[0][which], pair[1][which]),
+                xytext=(5, 4 - 7 * index),  # texts of methods at one place stand in a column
                 textcoords="offset points",
                 fontsize=6.5,
                 color=style["color"],
+                path_effects=[withStroke(linewidth=1.5, foreground="white")],
             )
     rows = rows_of(table, quantity="rank_correlation_source")
     texts = []
@@ -227,12 +233,21 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
         )
     axes.set_title("rank correlation\n" + "\n".join(texts), fontsize=7.5)
     axes.set_box_aspect(1.15)
+    axes.set_xscale("asinh", linear_width=LINEAR_BELOW)
+    axes.set_xticks(DISTANCE_TICKS, [f"{tick:g}" for tick in DISTANCE_TICKS])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(-0.4 * LINEAR_BELOW, max(farthest, LINEAR_BELOW) * 1.6)
     axes.set(xlabel="distance to source [class scatters]", ylabel="balanced accuracy")
     axes.margins(0.1)
 
 
-def _numbered(points: np.ndarray, near: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Return the numbers of rungs at each place; those nearer than `near` (2,) share a text."""
+def _drawn(distance: np.ndarray) -> np.ndarray:
+    """Return where a distance is drawn, in units in which `LINEAR_BELOW` is nearly 1."""
+    return np.arcsinh(distance / LINEAR_BELOW)
+
+
+def _numbered(points: np.ndarray, near: np.ndarray) -> list[tuple[str, int]]:
+    """Return the numbers of rungs at each place and the last; nearer than `near`, they share."""
     groups: list[list[int]] = []
     for number, point in enumerate(points):
         found = [g for g in groups if (np.abs(points[g[0]] - point) < near).all()]
@@ -240,7 +255,7 @@ def _numbered(points: np.ndarray, near: np.ndarray) -> list[tuple[str, np.ndarra
             found[0].append(number)
         else:
             groups.append([number])
-    return [(", ".join(str(n + 1) for n in group), points[group[-1]]) for group in groups]
+    return [(", ".join(str(n + 1) for n in group), group[-1]) for group in groups]
 
 
 def _n_classes(table: pd.DataFrame) -> int:

@@ -14,6 +14,8 @@ from sim2sky.plot.settings import PlotSettings
 from sim2sky.plot.style import DOMAINS, PAGE_WIDTH_IN, method_colours, new_figure, panel_grid
 
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 201)
+MOST_BANDS = 6  # bands of more methods hide each other; the legend has their intervals
+LEGEND_LINE_IN = 0.13
 
 
 def roc_curves(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -124,13 +126,17 @@ def roc_figure(predictions: pd.DataFrame, table: pd.DataFrame, settings: PlotSet
     variants = variants_of(predictions)
     networks = sorted({network for _, network in variants})
     n_methods = len({method for method, _ in variants})
-    height = (PAGE_WIDTH_IN / 2 - 0.3) + 0.14 * n_methods
-    figure = new_figure(PAGE_WIDTH_IN, height * len(networks))
-    panels = panel_grid(figure, len(networks), len(DOMAINS), sharex=True, sharey=True)
-    for network, row in zip(networks, panels, strict=True):
-        for domain, axes in zip(DOMAINS, row, strict=True):
+    heights = [PAGE_WIDTH_IN / 2, LEGEND_LINE_IN * (n_methods + 1)]  # of panels and legends
+    figure = new_figure(PAGE_WIDTH_IN, sum(heights) * len(networks))
+    cells = panel_grid(
+        figure, 2 * len(networks), len(DOMAINS), height_ratios=heights * len(networks)
+    )
+    for network, row, legends in zip(networks, cells[::2], cells[1::2], strict=True):
+        for domain, axes, below in zip(DOMAINS, row, legends, strict=True):
             chosen = rows_of(predictions, network=network, domain=domain)
             _draw_panel(axes, chosen, table, positive_class, settings)
+            below.axis("off")
+            below.legend(*axes.get_legend_handles_labels(), loc="upper center", labelspacing=0.25)
             title = f"{domain} test set" + (f", {network}" if len(networks) > 1 else "")
             axes.set_title(title)
             axes.set_xlabel(f"false-positive rate ({positive_class})")
@@ -156,7 +162,7 @@ def _draw_panel(
     positive_class: str,
     settings: PlotSettings,
 ) -> None:
-    """Draw the curves of all methods on one domain, with the legend under the panel."""
+    """Draw the curves of all methods on one domain."""
     variants = variants_of(predictions)
     colours = method_colours(method for method, _ in variants)
     labels = variant_labels(variants)
@@ -167,10 +173,12 @@ def _draw_panel(
         style = "--" if method == "oracle" else "-"
         name = f"{labels[method, network]}: {_auc_text(table, rows, positive_class)}"
         colour = colours[method]
-        axes.fill_between(FALSE_POSITIVE_RATES, low, high, color=colour, alpha=0.12, linewidth=0)
+        if len(variants) <= MOST_BANDS:
+            axes.fill_between(
+                FALSE_POSITIVE_RATES, low, high, color=colour, alpha=0.12, linewidth=0
+            )
         axes.plot(FALSE_POSITIVE_RATES, mean, color=colour, linestyle=style, label=name)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), labelspacing=0.25)
 
 
 def _auc_text(table: pd.DataFrame, predictions: pd.DataFrame, positive_class: str) -> str:

@@ -1,5 +1,7 @@
 """The result table as a picture: every method's scores with their intervals."""
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -53,7 +55,11 @@ def table_figure(table: pd.DataFrame) -> Figure:
         _draw_metric(axes, table, metric, variants)
         chance = 0.5 if metric.startswith("auc") else 1 / len(classes)
         axes.axvline(chance, color="#999999", linewidth=0.8, linestyle=":")
-        axes.set(xlabel=name, xlim=(-0.03, 1.03), ylim=(len(variants) - 0.4, -0.6))
+        axes.set(
+            xlabel=fill(name, 14, break_on_hyphens=False),
+            xlim=(-0.03, 1.03),
+            ylim=(len(variants) - 0.4, -0.6),
+        )
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     labels = variant_labels(variants)
     panels[0].set_yticks(range(len(variants)), [labels[variant] for variant in variants])
@@ -116,7 +122,8 @@ def _draw_metric(
 
 def _write_target_values(axes: Axes, table: pd.DataFrame, variants: list[tuple[str, str]]) -> None:
     """Write the target's balanced accuracy with its interval on the right."""
-    axes.text(1.06, 1.0, "target balanced acc.", transform=axes.transAxes, va="bottom", fontsize=7)
+    header = "balanced accuracy,\ntarget"
+    axes.text(1.06, 1.0, header, transform=axes.transAxes, va="bottom", fontsize=7)
     place = axes.get_yaxis_transform()
     for position, (method, network) in enumerate(variants):
         rows = rows_of(table, method=method, network=network, domain="target")

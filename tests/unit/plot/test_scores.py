@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -11,7 +12,9 @@ from sim2sky.plot.confusion import confusion_figure, confusion_matrix
 from sim2sky.plot.inputs import read_predictions, read_table, recall_classes
 from sim2sky.plot.roc import FALSE_POSITIVE_RATES, mean_roc, roc_curves, roc_figure
 from sim2sky.plot.settings import PlotSettings
+from sim2sky.plot.style import house_style
 from sim2sky.plot.table import table_figure
+from sim2sky.train.settings import METHODS as EVERY_METHOD
 
 METHODS = ["source_only", "mmd"]
 SETTINGS = PlotSettings(n_bootstrap=60)
@@ -78,13 +81,37 @@ def test_mean_is_over_seeds(predictions):
 def test_roc_legend_quotes_the_table(predictions, factories):
     table = factories.make_table(METHODS)
     figure = roc_figure(predictions, table, SETTINGS)
-    source, target = figure.axes
+    source, target = figure.axes[:2]  # and below them, their legends
     assert source.get_title() == "source test set"
     assert target.get_xlabel() == "false-positive rate (merger)"
     row = table.query("method == 'mmd' and domain == 'target'").iloc[0]
     expected = f"MMD: AUC {row['auc']:.3f} [{row['auc_low']:.3f}, {row['auc_high']:.3f}]"
     assert expected in [line.get_label() for line in target.get_lines()]
     assert expected not in [line.get_label() for line in source.get_lines()]
+
+
+def assert_inside(figure):
+    """Every text lies on the page."""
+    with house_style():
+        figure.draw_without_rendering()
+        page = figure.bbox
+        for text in figure.findobj(Text):
+            if text.get_text() and text.get_visible():
+                box = text.get_window_extent()
+                where = f"{text.get_text()} at {box.extents}, page {page.extents}"
+                assert page.x0 <= box.x0, where
+                assert box.x1 <= page.x1, where
+                assert page.y0 <= box.y0, where
+                assert box.y1 <= page.y1, where
+
+
+def test_with_many_methods_the_texts_of_figures_stay_on_the_page(experiment, factories):
+    methods = list(EVERY_METHOD)
+    files = experiment("predictions.parquet", factories.make_predictions, methods, seeds=1)
+    table = factories.make_table(methods)
+    with house_style():
+        assert_inside(roc_figure(read_predictions(files), table, SETTINGS))
+        assert_inside(table_figure(table))
 
 
 def test_roc_of_three_classes_is_one_against_the_rest(experiment, factories):
@@ -164,7 +191,7 @@ def test_forest_plot_has_the_numbers_of_the_table(factories, tmp_path):
     table = factories.make_table([*METHODS, "oracle"])
     table.to_parquet(tmp_path / "table.parquet")
     figure = table_figure(read_table(tmp_path / "table.parquet"))
-    assert [axes.get_xlabel() for axes in figure.axes] == [
+    assert [axes.get_xlabel().replace("\n", " ") for axes in figure.axes] == [
         *("balanced accuracy", "recall of non-merger", "recall of merger", "AUC")
     ]
     drawn = sorted(
