@@ -265,7 +265,7 @@ def _name_columns(
     top[0].set_title("image", fontsize=8)
     bottom[0].set_xlabel("mean radius / $R_{50}$\non sky", fontsize=7.5)
     for upper, lower, (key, name) in zip(top[1:], bottom[1:], shown, strict=True):
-        title = fill(labels[key.method, key.network].replace(" (target labels)", ""), COLUMN_CHARS)
+        title = fill(labels[key.method, key.network], COLUMN_CHARS)
         upper.set_title(f"{title}\n{name}" if several else title, fontsize=8)
         entries = [models[key][domain] for domain in domains]
         radius = " | ".join(_number(entry.radius[name], ".2f") for entry in entries)

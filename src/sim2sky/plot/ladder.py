@@ -216,7 +216,7 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
             axes.annotate(
                 text,
                 (pair[0][which], pair[1][which]),
-                xytext=(5, 4 - 7 * index),  # texts of methods at one place stand in a column
+                xytext=(5, 4 - 7 * (index % 3)),  # texts at one place stand in a column
                 textcoords="offset points",
                 fontsize=6.5,
                 color=style["color"],
@@ -236,9 +236,9 @@ def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
     axes.set_xscale("asinh", linear_width=LINEAR_BELOW)
     axes.set_xticks(DISTANCE_TICKS, [f"{tick:g}" for tick in DISTANCE_TICKS])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(-0.4 * LINEAR_BELOW, max(farthest, LINEAR_BELOW) * 1.6)
+    axes.set_xlim(-0.4 * LINEAR_BELOW, 1.6 * np.fmax(farthest, LINEAR_BELOW))
     axes.set(xlabel="distance to source [class scatters]", ylabel="balanced accuracy")
-    axes.margins(0.1)
+    axes.margins(y=0.1)
 
 
 def _drawn(distance: np.ndarray) -> np.ndarray:

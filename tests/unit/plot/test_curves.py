@@ -71,3 +71,15 @@ def test_diagnostics_without_a_column_are_an_error(factories, tmp_path):
     factories.make_diagnostics().iloc[:0].to_csv(path)
     with pytest.raises(Sim2SkyError, match="no runs"):
         read_diagnostics(tmp_path)
+
+
+def test_a_loss_has_one_colour_beside_whatever_it_stands(experiment, factories):
+    paths = experiment("history.csv", factories.make_history, ["mmd"], seeds=1)
+    table = read_histories(files_by_model(paths))
+    alone = table.drop(columns=loss_terms(table)).assign(loss_fisher=3.0)
+    both = table.drop(columns=loss_terms(table)).assign(loss_entropy=0.1, loss_fisher=3.0)
+    colours = [
+        {line.get_label(): line.get_color() for line in history_figure(rows).axes[1].get_lines()}
+        for rows in (alone, both)
+    ]
+    assert colours[0]["fisher"] == colours[1]["fisher"] != colours[1]["entropy"]

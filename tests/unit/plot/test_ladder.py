@@ -75,3 +75,30 @@ def test_a_table_without_the_axis_is_refused(table, tmp_path):
     rows.drop(columns="rung").to_parquet(path)
     with pytest.raises(Sim2SkyError, match="column rung is missing"):
         read_ladder(path, "realism")
+
+
+def relation(rows, path):
+    """The panel of accuracy against distance, drawn."""
+    rows.to_parquet(path)
+    with house_style():
+        figure = ladder_figure(read_ladder(path, "realism"))
+        figure.draw_without_rendering()
+    return figure.subfigs[1].axes[0]
+
+
+def test_rungs_at_one_place_share_a_text_and_the_farthest_is_in_the_panel(table, tmp_path):
+    rows = pd.read_parquet(table)
+    distance = rows["quantity"] == "latent_distance_source"
+    rows.loc[distance, "value"] = rows["step"].map({0: 0.4, 1: 0.0, 2: 0.001, 3: 5.0})
+    rows.loc[rows["quantity"] == "balanced_accuracy", "value"] = 0.8
+    axes = relation(rows, tmp_path / "near.parquet")
+    assert [text.get_text() for text in axes.texts] == ["1", "2, 3", "4"] * 2
+    assert axes.get_xlim()[0] < 0
+    assert axes.get_xlim()[1] > 5
+
+
+def test_distances_that_are_undefined_leave_the_panel_empty(table, tmp_path):
+    rows = pd.read_parquet(table)
+    rows.loc[rows["quantity"] == "latent_distance_source", "value"] = np.nan
+    axes = relation(rows, tmp_path / "undefined.parquet")
+    assert np.isfinite(axes.get_xlim()).all()
