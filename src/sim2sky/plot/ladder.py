@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 
 from sim2sky.errors import Sim2SkyError
@@ -29,6 +29,9 @@ SPREAD = 0.09  # how far methods stand apart at one rung
 MARKERS = "osD^vP"
 LINEAR_BELOW = 0.1  # class scatters; farther distances are drawn by their logarithm
 DISTANCE_TICKS = (0, 0.1, 0.3, 1, 3, 10)
+MOST_IN_A_COLUMN = 3  # panels of accuracy against distance
+NEAR = 0.1  # of a panel's range: the size of a number
+RELATED = ("latent_distance_source", "balanced_accuracy")
 
 
 def read_ladder(path: str | Path, axis: str) -> pd.DataFrame:
@@ -172,7 +175,7 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
     labels = [f"{n}  {RUNG_LABELS.get(name, name)}" for n, name in enumerate(names, start=1)]
     panels[-1].set_xticks(range(len(names)), labels, rotation=35, ha="right")
     panels[-1].set_xlim(-0.5, len(names) - 0.5)
-    _draw_relation(right.subplots(), table, styles)
+    _draw_relations(right, table, styles)
     handles, texts = panels[0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)))
     return figure
@@ -197,60 +200,70 @@ def _draw_floors(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
             axes.axhline(rows["value"].iloc[0], color=style["color"], linewidth=0.7, linestyle=":")
 
 
-def _draw_relation(axes: Axes, table: pd.DataFrame, styles: dict) -> None:
-    """Draw accuracy against distance, a point per rung, numbered as in the other panels."""
-    quantities = ("latent_distance_source", "balanced_accuracy")
-    values = [rows_of(table, quantity=name, domain="mock")["value"] for name in quantities]
-    farthest = values[0].max()
-    values[0] = _drawn(values[0])
-    near = np.array([0.05 * max(np.ptp(column), 1e-9) for column in values])
-    for index, (variant, style) in enumerate(styles.items()):
-        mine = rows_of(table, method=variant[0], network=variant[1], domain="mock")
-        mine = mine[mine["seed"] == mine["seed"].min()]
-        pair = [
-            rows_of(mine, quantity=name).sort_values("step")["value"].to_numpy()
-            for name in quantities
-        ]
-        axes.plot(*pair, color=style["color"], marker=style["marker"], linewidth=0.6)
-        for text, which in _numbered(np.column_stack([_drawn(pair[0]), pair[1]]), near):
-            axes.annotate(
-                text,
-                (pair[0][which], pair[1][which]),
-                xytext=(5, 4 - 7 * (index % 3)),  # texts at one place stand in a column
-                textcoords="offset points",
-                fontsize=6.5,
-                color=style["color"],
-                path_effects=[withStroke(linewidth=1.5, foreground="white")],
-            )
-    rows = rows_of(table, quantity="rank_correlation_source")
-    texts = []
-    for variant, style in styles.items():
-        mine = rows_of(rows, method=variant[0], network=variant[1])
-        row = mine.sort_values("seed").iloc[0]
-        texts.append(
-            f"{style['label']}: {_number(row['value'])}"
-            f" ({_number(row['low'])} to {_number(row['high'])})"
+def _draw_relations(figure: SubFigure, table: pd.DataFrame, styles: dict) -> None:
+    """Draw accuracy against distance, a panel per variant and a point per rung."""
+    columns = 1 if len(styles) <= MOST_IN_A_COLUMN else 2
+    panels = figure.subplots(
+        -(-len(styles) // columns), columns, sharex=True, sharey=True, squeeze=False
+    )
+    mocks = rows_of(table, domain="mock")
+    distances, accuracies = (rows_of(mocks, quantity=name)["value"] for name in RELATED)
+    # the panels share their axes
+    first = panels[0, 0]
+    first.set_xscale("asinh", linear_width=LINEAR_BELOW)
+    first.set_xticks(DISTANCE_TICKS, [f"{tick:g}" for tick in DISTANCE_TICKS])
+    first.set_xticks([], minor=True)
+    first.set_xlim(-0.4 * LINEAR_BELOW, 1.8 * np.fmax(distances.max(), LINEAR_BELOW))
+    first.margins(y=0.18)
+    near = NEAR * np.array([np.ptp(_drawn(distances)), np.ptp(accuracies)])
+    correlations = rows_of(table, quantity="rank_correlation_source")
+    for axes, (variant, style) in zip(panels.flat, styles.items(), strict=False):
+        keys = {"method": variant[0], "network": variant[1]}
+        _draw_relation(axes, rows_of(mocks, **keys), style, near)
+        row = rows_of(correlations, **keys).sort_values("seed").iloc[0]
+        axes.set_title(
+            f"{style['label']}\nrank correlation {_number(row['value'])}"
+            f" ({_number(row['low'])} to {_number(row['high'])})",
+            fontsize=7.5,
         )
-    axes.set_title("rank correlation\n" + "\n".join(texts), fontsize=7.5)
-    axes.set_box_aspect(1.15)
-    axes.set_xscale("asinh", linear_width=LINEAR_BELOW)
-    axes.set_xticks(DISTANCE_TICKS, [f"{tick:g}" for tick in DISTANCE_TICKS])
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(-0.4 * LINEAR_BELOW, 1.6 * np.fmax(farthest, LINEAR_BELOW))
-    axes.set(xlabel="distance to source [class scatters]", ylabel="balanced accuracy")
-    axes.margins(y=0.1)
+    for axes in panels.flat[len(styles) :]:
+        axes.set_visible(False)
+    figure.supxlabel("distance to source [class scatters]", fontsize="medium")
+    figure.supylabel("balanced accuracy", fontsize="medium")
 
 
-def _drawn(distance: np.ndarray) -> np.ndarray:
+def _draw_relation(
+    axes: Axes, rows: pd.DataFrame, style: dict[str, str], near: np.ndarray
+) -> None:
+    """Draw the mean of one variant over its seeds, or its first seed, with numbers of rungs."""
+    rows = rows[rows["seed"] == rows["seed"].min()]
+    distance, accuracy = (
+        rows_of(rows, quantity=name).sort_values("step")["value"].to_numpy()
+        for name in RELATED
+    )
+    axes.plot(distance, accuracy, color=style["color"], marker=style["marker"], linewidth=0.6)
+    for text, which in _numbered(np.column_stack([_drawn(distance), accuracy]), near):
+        axes.annotate(
+            text,
+            (distance[which], accuracy[which]),
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize=6.5,
+            color=style["color"],
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        )
+
+
+def _drawn(distance: np.ndarray | pd.Series) -> np.ndarray:
     """Return where a distance is drawn, in units in which `LINEAR_BELOW` is nearly 1."""
-    return np.arcsinh(distance / LINEAR_BELOW)
+    return np.arcsinh(np.asarray(distance) / LINEAR_BELOW)
 
 
-def _numbered(points: np.ndarray, near: np.ndarray) -> list[tuple[str, int]]:
+def _numbered(places: np.ndarray, near: np.ndarray) -> list[tuple[str, int]]:
     """Return the numbers of rungs at each place and the last; nearer than `near`, they share."""
     groups: list[list[int]] = []
-    for number, point in enumerate(points):
-        found = [g for g in groups if (np.abs(points[g[0]] - point) < near).all()]
+    for number, place in enumerate(places):
+        found = [g for g in groups if (np.abs(places[g[0]] - place) <= near).all()]
         if found:
             found[0].append(number)
         else:
