@@ -238,8 +238,7 @@ def _draw_relation(
     """Draw the mean of one variant over its seeds, or its first seed, with numbers of rungs."""
     rows = rows[rows["seed"] == rows["seed"].min()]
     distance, accuracy = (
-        rows_of(rows, quantity=name).sort_values("step")["value"].to_numpy()
-        for name in RELATED
+        rows_of(rows, quantity=name).sort_values("step")["value"].to_numpy() for name in RELATED
     )
     axes.plot(distance, accuracy, color=style["color"], marker=style["marker"], linewidth=0.6)
     for text, which in _numbered(np.column_stack([_drawn(distance), accuracy]), near):
