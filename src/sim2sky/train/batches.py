@@ -146,7 +146,7 @@ def training_batches(
     augmentation = method.augmentation or settings.augmentation
     other = "source" if data.labelled_domain == "target" else "target"
     rows_of = {data.labelled_domain: data.labelled}
-    if method.mixed_batches:
+    if method.sees_both_domains:
         rows_of[other] = data.unlabelled
     # a loss between domains would else remove the very difference that the changes make
     changed = rows_of if method.losses else (data.labelled_domain,)

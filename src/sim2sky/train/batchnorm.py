@@ -6,6 +6,7 @@ taken anew from the domain whose images are classified.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 
 import torch
@@ -89,6 +90,33 @@ def with_statistics(network: nn.Module, statistics: dict[str, torch.Tensor]) -> 
     other = deepcopy(network)
     other.load_state_dict(other.state_dict() | statistics)
     return other.eval()
+
+
+@contextmanager
+def running_statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Let BatchNorm normalise by the batch without a trace of it in the running statistics.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In training mode; changed in place, and back at the end.
+
+    Yields
+    ------
+    None
+        While the statistics stay as they are.
+    """
+    layers = [layer for _, layer in _batchnorm_layers(network)]
+    momenta = [layer.momentum for layer in layers]
+    counts = [layer.num_batches_tracked.clone() for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum, count in zip(layers, momenta, counts, strict=True):
+            layer.momentum = momentum
+            layer.num_batches_tracked.copy_(count)
 
 
 def _batchnorm_layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import math
 import time
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sim2sky.provenance import settings_digest
 from sim2sky.train.adaptation import DomainBatch, build_losses
 from sim2sky.train.adaptation.weighting import WeightedSum
 from sim2sky.train.batches import training_batches
+from sim2sky.train.batchnorm import running_statistics_kept
 from sim2sky.train.checkpoint import load_checkpoint, save_checkpoint, termination_awaited
 from sim2sky.train.data import TrainingData
 from sim2sky.train.history import Progress, history_row
@@ -145,13 +147,21 @@ def train_network(
 
                     images, label, index = batches[data.labelled_domain].next()
                     n_labelled, other_index = len(images), None
-                    if method.mixed_batches:
-                        # one pass for both domains: BatchNorm takes its statistics from the mix
+                    passes = [(images, nullcontext())]
+                    if method.sees_both_domains:
                         other_images, _, other_index = batches[other_domain].next()
-                        images = torch.cat([images, other_images])
-                    with forward_precision(device, settings):
-                        latent, logits = network(images)
-                    latent, logits = latent.float(), logits.float()
+                        if method.mixed_batches:
+                            # one pass: BatchNorm takes its statistics from the mix
+                            passes = [(torch.cat([images, other_images]), nullcontext())]
+                        else:
+                            passes.append((other_images, running_statistics_kept(network)))
+                    outputs = []
+                    for passed, context in passes:
+                        with context, forward_precision(device, settings):
+                            outputs.append(network(passed))
+                    latent, logits = (
+                        torch.cat(parts).float() for parts in zip(*outputs, strict=True)
+                    )
 
                     loss_class = cross_entropy(logits[:n_labelled], label, class_weights)
                     epochs_done = progress.epoch + progress.step / n_steps

@@ -112,8 +112,10 @@ class MethodSettings(Settings):
     )
     batchnorm: Literal["shared", "target"] = Field(
         "shared",
-        description="BatchNorm statistics with which target images are classified: the source's, "
-        "or their own, taken from the target's training images after a training without them.",
+        description="BatchNorm statistics with which target images are classified: those of the "
+        "training, or their own, taken from the target's training images after it. With losses, "
+        "target images then pass through the network by themselves while training too "
+        "(domain-specific BatchNorm, Chang et al. 2019, CVPR, arXiv:1906.03950).",
     )
     augmentation: AugmentationSettings | None = Field(
         None,
@@ -137,17 +139,24 @@ class MethodSettings(Settings):
         """Whether it could be chosen for a survey without labels: no oracle and no control."""
         return self.train_on == "source" and not self.shuffle_labels
 
+    @property
+    def sees_both_domains(self) -> bool:
+        """Whether each step of a training has images of both domains."""
+        return self.mixed_batches or bool(self.losses)
+
     @model_validator(mode="after")
     def _losses_need_both_domains(self) -> "MethodSettings":
-        if self.losses and not self.mixed_batches:
-            raise ValueError("losses between domains need mixed_batches: true")
+        if self.losses and not self.mixed_batches and self.batchnorm == "shared":
+            raise ValueError(
+                "losses between domains need mixed_batches: true, or batchnorm: target"
+            )
         return self
 
     @model_validator(mode="after")
-    def _target_statistics_need_a_plain_training(self) -> "MethodSettings":
+    def _target_statistics_need_the_target_apart(self) -> "MethodSettings":
         if self.batchnorm == "target" and (self.mixed_batches or self.train_on == "target"):
             raise ValueError(
-                "batchnorm: target is for a training on the source alone: "
+                "batchnorm: target keeps the target's images apart and has the source's labels: "
                 "mixed_batches: false, train_on: source"
             )
         return self
@@ -185,7 +194,8 @@ METHODS = {
         MethodSettings(name="coral_mean", mixed_batches=True, losses={"coral": 4.0, "mean": 1.0}),
         MethodSettings(name="cdan", mixed_batches=True, losses={"cdan": 1.0}),
         MethodSettings(name="sidda", mixed_batches=True, losses={"sinkhorn": "automatic"}),
-        MethodSettings(name="dance", mixed_batches=True, losses={"dance": 1.0}),
+        # one domain after the other, as in the authors' code: BatchNorm never sees their mix
+        MethodSettings(name="dance", batchnorm="target", losses={"dance": 1.0}),
         MethodSettings(name="shuffled_labels", shuffle_labels=True),
         MethodSettings(name="oracle", train_on="target"),
     )

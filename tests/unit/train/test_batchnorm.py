@@ -4,7 +4,11 @@ import torch
 
 from sim2sky.build.dataset import read_dataset
 from sim2sky.errors import Sim2SkyError
-from sim2sky.train.batchnorm import batchnorm_statistics, with_statistics
+from sim2sky.train.batchnorm import (
+    batchnorm_statistics,
+    running_statistics_kept,
+    with_statistics,
+)
 from sim2sky.train.data import Rows
 from sim2sky.train.model_file import load_model
 from sim2sky.train.networks import build_network
@@ -79,6 +83,18 @@ def test_a_domain_normalised_by_its_own_statistics_has_none_of_its_shift():
         )
         shared = own[0].features[:2](strange.images.permute(0, 3, 1, 2))[..., inner, inner]
     assert (first - second).std() < 0.4 * (first - shared).std()
+
+
+def test_running_statistics_are_kept_while_the_batch_is_normalised_by_itself():
+    trained, images = network().train(), rows().images.permute(0, 3, 1, 2)
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    with torch.no_grad(), running_statistics_kept(trained):
+        normalised = trained.features[:2](images)
+    torch.testing.assert_close(normalised.mean((0, 2, 3)), trained.features[1].bias)
+    assert all(torch.equal(value, before[name]) for name, value in trained.state_dict().items())
+    with torch.no_grad():
+        trained.features[:2](images)
+    assert not torch.equal(trained.features[1].running_mean, before["features.1.running_mean"])
 
 
 def test_a_network_without_batchnorm_is_refused():

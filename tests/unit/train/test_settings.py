@@ -35,7 +35,7 @@ def test_what_the_methods_see():
         "coral_mean": ("source", True, {"coral": 4.0, "mean": 1.0}),
         "cdan": ("source", True, {"cdan": 1.0}),
         "sidda": ("source", True, {"sinkhorn": "automatic"}),
-        "dance": ("source", True, {"dance": 1.0}),
+        "dance": ("source", False, {"dance": 1.0}),
         "shuffled_labels": ("source", False, {}),
         "oracle": ("target", False, {}),
     }
@@ -46,7 +46,10 @@ def test_what_sets_methods_without_losses_apart():
         return [name for name, method in METHODS.items() if wanted(method)]
 
     assert names(lambda method: method.augmentation is not None) == ["augmentation"]
-    assert names(lambda method: method.batchnorm == "target") == ["adabn_li"]
+    assert names(lambda method: method.batchnorm == "target") == [
+        "adabn_li",
+        "dance",
+    ]
     assert names(lambda method: method.shuffle_labels) == ["shuffled_labels"]
 
 
@@ -57,7 +60,7 @@ def test_what_sets_methods_without_losses_apart():
         ({"method": {"name": "m", "losses": {"mmd": 1}}}, "need mixed_batches: true"),
         (
             {"method": {"name": "m", "batchnorm": "target", "mixed_batches": True}},
-            "batchnorm: target is for a training on the source alone",
+            "batchnorm: target keeps the target's images apart",
         ),
         (
             {"method": {"name": "m", "batchnorm": "target", "train_on": "target"}},

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,38 @@ def test_mixed_batches_change_batchnorm_alone_without_a_loss(pair, tmp_path):
         mean = mixed.features[0](images).mean((0, 2, 3))
     weight = 1 - 0.9 ** int(norms[1].num_batches_tracked)  # BatchNorm starts at 0, momentum 0.1
     torch.testing.assert_close(norms[1].running_mean, weight * mean, rtol=0.1, atol=0.02)
+
+
+def test_a_target_that_passes_by_itself_leaves_no_trace_in_the_sources_statistics(pair, tmp_path):
+    """With a learning rate of nearly zero, the source is normalised as if it were alone."""
+    settings = {"learning_rate": 1e-30, "weight_decay": 0.0}
+    alone = train(pair, tmp_path / "a", method="adabn_li", **settings)
+    apart = train(pair, tmp_path / "b", method="dance", **settings)
+    weights = alone.network.state_dict(), apart.network.state_dict()
+    torch.testing.assert_close(*weights, rtol=1e-6, atol=1e-20)
+    torch.testing.assert_close(
+        alone.target_statistics, apart.target_statistics, rtol=1e-6, atol=1e-20
+    )
+
+
+@pytest.mark.parametrize(("statistics", "vanishes"), [("mixed", False), ("by domain", True)])
+def test_a_scale_of_the_target_vanishes_where_it_passes_by_itself(
+    pair, tmp_path, monkeypatch, statistics, vanishes
+):
+    """BatchNorm by domain has undone it before a loss sees it."""
+    own = {"mixed_batches": True} if statistics == "mixed" else {"batchnorm": "target"}
+    method = MethodSettings(name="m", losses={"mmd_median": 1.0}, **own)
+    seen, plain = [], Batches.next
+
+    def scaled(batches, factor):
+        batch = plain(batches)
+        return batch if batch.label is not None else batch._replace(images=factor * batch.images)
+
+    for factor in (1.0, 4.0):
+        monkeypatch.setattr(Batches, "next", partialmethod(scaled, factor))
+        train(pair, tmp_path, method=method, epochs=1, learning_rate=1e-30)
+        seen.append(pd.read_csv(tmp_path / "history.csv")["loss_mmd_median"].item())
+    assert (seen[1] == pytest.approx(seen[0], rel=1e-2)) is vanishes
 
 
 def test_mmd_is_part_of_the_loss(pair, tmp_path):

@@ -51,7 +51,9 @@ class NeighbourhoodClustering(nn.Module):
     The margin is 0.5 only for 20 classes and more, else a third of
     the threshold: with two classes no entropy is 0.5 away from it.
     Images that have not been seen yet have no row, where the authors' code has
-    zeros. Both domains share BatchNorm statistics, as with all losses here.
+    zeros. The method `dance` has the domains pass through the network one after
+    the other, each normalised by its own batch, as the authors' code does; there
+    BatchNorm's running statistics, used in the end, are of both.
 
     Parameters
     ----------
