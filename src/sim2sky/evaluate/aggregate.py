@@ -12,15 +12,29 @@ import pandas as pd
 from sim2sky.baseline.settings import NETWORK as BASELINE_NETWORK
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.bootstrap import Resampling, mean_over_seeds
-from sim2sky.evaluate.comparison import ADABN, ORACLE, SOURCE_ONLY, comparisons, with_interval
+from sim2sky.evaluate.comparison import (
+    ADABN,
+    ENSEMBLE,
+    ORACLE,
+    SOURCE_ONLY,
+    comparisons,
+    with_interval,
+)
 from sim2sky.evaluate.cost import COLUMNS as COST_COLUMNS
 from sim2sky.evaluate.hard import hard_auc, only_hard
-from sim2sky.evaluate.predictions import COLUMNS, class_names, resampled_scores
+from sim2sky.evaluate.predictions import (
+    COLUMNS,
+    PROBABILITY,
+    class_names,
+    resampled_scores,
+)
 from sim2sky.evaluate.settings import EvaluateSettings
 from sim2sky.files import read_parquet
 
 FIRST_METHODS = (SOURCE_ONLY, ADABN)
 LAST_METHODS = (ORACLE,)
+OF_ENSEMBLES = ("balanced_accuracy", "auc", "brier", "ece")  # and auc_<class>, auc_hard
+IDENTITY = ["galaxy_id", "view", "system_id", "label"]
 
 Scores = dict[str, np.ndarray]
 
@@ -98,7 +112,8 @@ def summary_table(
         n_systems (labelled test rows), then per score its mean over the seeds in
         which it is defined, ``_low`` and ``_high`` (the interval of that mean over
         resampled systems) and ``_seed_std`` (scatter between seeds, NaN for one).
-        On the target ``auc_hard`` of the ``n_hard`` hard rows, and the columns of
+        ``ensemble_`` before a score: of the seeds' mean probabilities. On the target
+        ``auc_hard`` of the ``n_hard`` hard rows, and the columns of
         `sim2sky.evaluate.comparison.comparisons`. For trained models
         ``train_seconds`` and ``images_per_second``. Methods: source_only and adabn
         first, oracle last, the others as they come; baselines after all networks.
@@ -127,7 +142,8 @@ def summary_table(
                 row = _identity(chosen)
                 for name, values in scores.items():
                     row |= with_interval(name, values, settings.interval)
-                    row[f"{name}_seed_std"] = _seed_std(seeds[model][name][:, 0])
+                    if not name.startswith(ENSEMBLE):
+                        row[f"{name}_seed_std"] = _seed_std(seeds[model][name][:, 0])
                 if domain == "target":
                     row |= comparisons(means, model, positive, settings)
                     if hard is not None:
@@ -162,16 +178,18 @@ def _ordered_models(predictions: pd.DataFrame) -> list[tuple[str, str]]:
 def _seed_scores(
     predictions: pd.DataFrame, settings: EvaluateSettings, hard: pd.DataFrame | None
 ) -> dict[tuple[str, str], Scores]:
-    """Return arrays (seeds, 1+B) by score, for each network and method of one domain."""
+    """Return arrays (seeds, 1+B) by score, for each network and method of one domain.
+
+    Those of the ensemble, which several seeds make together, are (1, 1+B).
+    """
     resampling = Resampling.draw(
         predictions["system_id"].to_numpy(), settings.n_bootstrap, settings.seed
     )
-    identity = ["galaxy_id", "view", "system_id", "label"]
     first, result = None, {}
     for (network, method), of_method in predictions.groupby(["network", "method"], sort=False):
         runs = []
         for seed, run in of_method.groupby("seed", sort=False):
-            rows = run[identity].sort_values(identity).reset_index(drop=True)
+            rows = run[IDENTITY].sort_values(IDENTITY).reset_index(drop=True)
             first = rows if first is None else first
             if not rows.equals(first):
                 raise Sim2SkyError(
@@ -182,12 +200,36 @@ def _seed_scores(
                     expected=f"the first model's {len(first)} rows and labels",
                     fix="evaluate all models anew on the same datasets",
                 )
-            scores = resampled_scores(run, resampling, settings)
-            if hard is not None:
-                scores["auc_hard"] = hard_auc(run, hard, resampling)
-            runs.append(scores)
+            runs.append(_scores(run, resampling, settings, hard))
         result[network, method] = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
+        if len(runs) > 1:
+            together = _scores(_mean_prediction(of_method), resampling, settings, hard)
+            result[network, method] |= {
+                ENSEMBLE + name: values[None]
+                for name, values in together.items()
+                if name.startswith(OF_ENSEMBLES)
+            }
     return result
+
+
+def _scores(
+    run: pd.DataFrame,
+    resampling: Resampling,
+    settings: EvaluateSettings,
+    hard: pd.DataFrame | None,
+) -> Scores:
+    """Return arrays (1+B,) by score, for one run in one domain."""
+    scores = resampled_scores(run, resampling, settings)
+    if hard is not None:
+        scores["auc_hard"] = hard_auc(run, hard, resampling)
+    return scores
+
+
+def _mean_prediction(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean probabilities over seeds of one method's rows in one domain."""
+    probabilities = [PROBABILITY + name for name in class_names(predictions)]
+    rows = predictions.groupby(IDENTITY, sort=False, as_index=False)
+    return rows[probabilities].mean()
 
 
 def _seed_std(values: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from sim2sky.evaluate.bootstrap import interval
 from sim2sky.evaluate.settings import EvaluateSettings
 
 SOURCE_ONLY, ADABN, ORACLE = "source_only", "adabn", "oracle"
+ENSEMBLE = "ensemble_"  # before a score of the mean probabilities of all seeds
 RIVALS = ("asymmetry", "second_component")  # baselines that a trained method has to beat
 
 Model = tuple[str, str]  # network, method
@@ -40,8 +41,9 @@ def comparisons(scores: Scores, model: Model, positive: str, settings: EvaluateS
     dict
         ``gain_over_source_only`` and ``gain_over_adabn`` of the balanced accuracy,
         ``<auc>_gain_over_<baseline>`` for each of `RIVALS` and for the AUC of all
-        rows and of the hard ones, ``gap_closed``, all with ``_low`` and ``_high``, NaN
-        where there is nothing to compare with; ``gap_closed_reason``;
+        rows and of the hard ones (``ensemble_`` before it: of all seeds together),
+        ``gap_closed``, all with ``_low`` and ``_high``, NaN where there is nothing to
+        compare with; ``gap_closed_reason``;
         ``negative_transfer``, missing for a baseline, which transfers nothing.
     """
     network, _ = model
@@ -62,8 +64,11 @@ def comparisons(scores: Scores, model: Model, positive: str, settings: EvaluateS
     }
     for kind, name in (("auc", positive), ("auc_hard", "auc_hard")):
         for rival in RIVALS:
-            difference = score(model, name) - score((BASELINE_NETWORK, rival), name)
-            row |= with_interval(f"{kind}_gain_over_{rival}", difference, settings.interval)
+            untrained = score((BASELINE_NETWORK, rival), name)
+            for start in ("", ENSEMBLE):
+                difference = score(model, start + name) - untrained
+                column = f"{start}{kind}_gain_over_{rival}"
+                row |= with_interval(column, difference, settings.interval)
     best = row["gain_over_source_only_high"]
     transfers = model[0] != BASELINE_NETWORK and not np.isnan(best)
     row["negative_transfer"] = best < 0 if transfers else pd.NA

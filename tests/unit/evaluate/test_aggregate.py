@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
 from sim2sky.errors import Sim2SkyError
 from sim2sky.evaluate.aggregate import read_predictions, summary_table
@@ -87,6 +88,44 @@ def test_seeds_are_averaged_within_each_resample():
     single = width((0, 0))
     assert width((0, 0), (1, 0)) == pytest.approx(single)
     assert width((0, 0), (1, 1), (2, 2), (3, 3)) < 0.8 * single
+
+
+def soft(seed, scatter=1.5):
+    """A model whose scores have a part of their own; the seeds' mean has less of it."""
+    table = predictions("mmd", 1.0, seed=seed)
+    score = np.random.default_rng(seed).normal(0.6 * (2 * table["label"] - 1), scatter)
+    merger = 1 / (1 + np.exp(-score))
+    columns = {"probability_merger": merger, "probability_non-merger": 1 - merger}
+    return table.assign(**columns, predicted=(merger > 0.5).astype("i1"))
+
+
+def test_an_ensemble_is_the_mean_probability_of_the_seeds():
+    seeds = [soft(seed) for seed in range(5)]
+    row = table_of(*[table.sample(frac=1, random_state=3) for table in seeds]).iloc[0]
+    together = np.mean([table["probability_merger"] for table in seeds], axis=0)
+    label = seeds[0]["label"]
+    assert row["ensemble_auc"] == pytest.approx(roc_auc_score(label, together))
+    assert row["ensemble_brier"] == pytest.approx(brier_score_loss(label, together))
+    right = balanced_accuracy_score(label, together > 0.5)
+    assert row["ensemble_balanced_accuracy"] == pytest.approx(right)
+    assert row["auc"] + 0.05 < row["ensemble_auc_low"] < row["ensemble_auc"]
+    assert "ensemble_auc_seed_std" not in row
+
+
+def test_an_ensemble_of_equal_models_is_each_of_them_and_one_model_is_none():
+    same = [soft(0).assign(seed=seed) for seed in range(3)]
+    row = table_of(*same).iloc[0]
+    for column in ("auc", "auc_low", "auc_high", "balanced_accuracy"):
+        assert row[f"ensemble_{column}"] == pytest.approx(row[column])
+    assert "ensemble_auc" not in table_of(same[0]).columns
+
+
+def test_an_ensemble_is_set_against_what_needs_no_training():
+    untrained = predictions("asymmetry", 0.7, network="morphology")
+    row = table_of(*[soft(seed) for seed in range(5)], untrained).iloc[0]
+    gain = row["ensemble_auc"] - roc_auc_score(untrained["label"], untrained["probability_merger"])
+    assert row["ensemble_auc_gain_over_asymmetry"] == pytest.approx(gain)
+    assert row["ensemble_auc_gain_over_asymmetry"] > row["auc_gain_over_asymmetry"]
 
 
 def test_negative_transfer_is_flagged():
