@@ -1,4 +1,4 @@
-"""What a `snakemake` call that was killed leaves behind: its lock and its jobs on the cluster.
+"""The `snakemake` call itself: what one that was killed leaves behind, its lock and its jobs.
 
 Snakemake's own lock is a set of files, which stay when the process that made them is
 killed. Beside it every call holds a lock of the operating system for as long as it
@@ -13,10 +13,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FOLDER = Path(".snakemake")
 JOB_COMMENTS = ("rule_", "group_")  # how the Slurm plugin begins the comment of its jobs
+DEFAULT_RATE = (100, 1)  # jobs, seconds: --max-jobs-per-timespan of Snakemake 9
 
 _held: list = []  # open files: closing one would give up its lock
 
@@ -138,6 +139,25 @@ def remember_min_job_age() -> None:
         return known
 
     plugin.get_min_job_age = remembered
+
+
+def look_for_jobs_when_one_ends(workflow: Any) -> None:  # noqa: ANN401
+    """Spare Snakemake's scheduler the passes that its default rate limit makes it repeat.
+
+    With a limit each pass sets a timer for the next, while a job waits; and each
+    job that ends starts a pass, so another such chain. At the default of 100 jobs
+    a second a chain has a pass a second: the head takes more and more of a core,
+    ten minutes of the first hour (140 jobs). Without a limit nothing but the end of a
+    job starts a pass. A limit that was asked for stays.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        With its scheduler, as when ``onstart`` runs.
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_RATE:
+        workflow.scheduler.job_rate_limiter = None
 
 
 def _jobs_in(directory: Path) -> list[str]:

@@ -145,3 +145,42 @@ def test_the_plugin_has_what_is_remembered():
     import snakemake_executor_plugin_slurm as plugin
 
     assert callable(plugin.get_min_job_age)
+
+
+SLEEPERS = """
+from sim2sky.head import look_for_jobs_when_one_ends
+
+rule all:
+    input: "1.txt", "2.txt"
+
+rule sleep:
+    output: "{n}.txt"
+    shell: "sleep 3; touch {output}"
+
+onstart:
+    look_for_jobs_when_one_ends(workflow)
+"""
+
+
+def test_the_scheduler_passes_when_a_job_ends_and_not_in_between(tmp_path):
+    (tmp_path / "Snakefile").write_text(SLEEPERS)
+    run = subprocess.run(
+        [Path(sys.executable).with_name("snakemake"), "--cores", "1", "--verbose"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # at the start and after the first job; a limit would add one each second that the second waits
+    assert 2 <= run.stderr.count("Ready jobs:") <= 3
+
+
+@pytest.mark.parametrize(("limit", "stays"), [((100, 1), False), ((10, 60), True), (None, True)])
+def test_a_limit_that_was_asked_for_stays(limit, stays):
+    rate = limit and types.SimpleNamespace(max_jobs=limit[0], timespan=limit[1])
+    workflow = types.SimpleNamespace(
+        scheduling_settings=types.SimpleNamespace(max_jobs_per_timespan=rate),
+        scheduler=types.SimpleNamespace(job_rate_limiter="kept"),
+    )
+    head.look_for_jobs_when_one_ends(workflow)
+    assert (workflow.scheduler.job_rate_limiter == "kept") is stays

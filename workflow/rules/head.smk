@@ -5,7 +5,12 @@ import sys
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from sim2sky import preload
-from sim2sky.head import cancel_orphans, join_heads, remember_min_job_age
+from sim2sky.head import (
+    cancel_orphans,
+    join_heads,
+    look_for_jobs_when_one_ends,
+    remember_min_job_age,
+)
 
 # not in the jobs, which read the Snakefile too
 IS_HEAD = workflow.exec_mode == ExecMode.DEFAULT
@@ -17,6 +22,8 @@ if IS_HEAD:
 
 
 onstart:
+    if IS_HEAD:
+        look_for_jobs_when_one_ends(workflow)
     if IS_HEAD and FOUND.alone:
         orphans = cancel_orphans(Path.cwd())
         if orphans:
