@@ -20,6 +20,7 @@ from sim2sky.plot.style import (
 )
 
 TITLE_LETTERS = 14  # in a line over a narrow panel
+SMALL = 7.5  # points: six titles of two or three words stand side by side
 REQUIRED = [
     *("network", "criterion", "method", "score", "score_seed_std", "chosen"),
     *("balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high"),
@@ -63,6 +64,8 @@ def method_choice_figure(table: pd.DataFrame) -> Figure:
             axes.set_yticks(range(len(order)), labels or [""] * len(order))
             axes.tick_params(axis="y", length=0)
             axes.xaxis.set_major_locator(MaxNLocator(2, min_n_ticks=2))
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.6g}".replace("-", "\u2212"))
+            axes.tick_params(axis="x", labelsize=SMALL)
             axes.grid(axis="y")
         if len(networks) > 1:
             panels[0].set_ylabel(network)
@@ -89,7 +92,7 @@ def _draw_truth(
         )
         axes.plot([low, high], [place, place], color=colours[method], linewidth=1.0)
         axes.plot(value, place, "D", color=colours[method], markersize=4)
-    axes.set_title("balanced accuracy,\ntarget (labels)")
+    axes.set_title("balanced accuracy,\ntarget (labels)", fontsize=SMALL)
 
 
 def _draw_criterion(
@@ -112,9 +115,10 @@ def _draw_criterion(
             markersize=6 if row["chosen"] else 4,
             elinewidth=0.8,
         )
-    axes.set_title(fill(CRITERION_LABELS[criterion], TITLE_LETTERS))
+    axes.set_title(fill(CRITERION_LABELS[criterion], TITLE_LETTERS), fontsize=SMALL)
     chosen = rows[rows["chosen"]]
     if len(chosen) == 1 and np.isfinite(chosen["regret"].iloc[0]):
         text = f"regret {chosen['regret'].iloc[0]:.3f}"
         rank = chosen["rank_correlation"].iloc[0]
-        axes.set_xlabel(text + (f"\n$\\rho$ = {rank:.2f}" if np.isfinite(rank) else ""))
+        text += f"\n$\\rho$ = {rank:.2f}" if np.isfinite(rank) else ""
+        axes.set_xlabel(text.replace("-", "\u2212"))

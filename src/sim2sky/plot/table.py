@@ -57,7 +57,7 @@ def table_figure(table: pd.DataFrame) -> Figure:
         axes.axvline(chance, color="#999999", linewidth=0.8, linestyle=":")
         axes.set(
             xlabel=fill(name, 14, break_on_hyphens=False),
-            xlim=(-0.03, 1.03),
+            xlim=(-0.06, 1.06),  # room for markers at 0 and 1
             ylim=(len(variants) - 0.4, -0.6),
         )
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])

@@ -66,7 +66,7 @@ def test_the_chosen_is_filled_and_its_cost_said():
     assert first.get_xlabel() == "regret 0.000\n$\\rho$ = 1.00"
     assert points(snd).keys() == {0, 2}  # adabn has no score
     assert [place for place, (_, face) in points(snd).items() if face != "white"] == [2]
-    assert snd.get_xlabel() == "regret 0.400\n$\\rho$ = -1.00"
+    assert snd.get_xlabel() == "regret 0.400\n$\\rho$ = \N{MINUS SIGN}1.00"
 
 
 def test_without_labels_there_is_no_truth():
