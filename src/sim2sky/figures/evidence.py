@@ -188,12 +188,10 @@ def read_study(gallery: Gallery, configuration: dict) -> Study:
         If a table lacks a column.
     """
     described = configuration.get("experiments", {})
-    order = [*described, *(name for name in gallery.experiments if name not in described)]
     experiments = []
-    for name in order:
-        if name not in gallery.experiments:
-            continue
-        by_name = {path.name: path for path in gallery.experiments[name].tables.values()}
+    # in the order of the files, which is that of the configuration; its text has its keys sorted
+    for name, section in gallery.experiments.items():
+        by_name = {path.name: path for path in section.tables.values()}
         table = by_name.get("table.parquet")
         experiments.append(
             Evidence(

@@ -317,3 +317,13 @@ def test_long_tables_are_read_by_name(results):
     pd.DataFrame(columns=LONG_COLUMNS).to_parquet(path)
     with pytest.raises(Sim2SkyError, match="the table holds no rows"):
         read_study(collect_files([*results.files, path]), {})
+
+
+def test_experiments_are_asked_in_the_order_of_their_files(results):
+    """That of the configuration, whose text has its keys sorted: a control comes last there."""
+    control = results.root / "experiments/identical/table.parquet"
+    control.parent.mkdir()
+    results.table.to_parquet(control)
+    described = {"experiments": {"identical": {}, "noise": {}}}
+    study = read_study(collect_files([*results.files, control]), described)
+    assert [evidence.name for evidence in study.experiments] == ["noise", "identical"]
