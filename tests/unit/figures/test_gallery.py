@@ -294,8 +294,8 @@ def test_regrets_are_shown_and_not_taken_for_the_result_table(make, results):
 def map_folder(results):
     """A folder of points with a sheet, of a method."""
 
-    def write(method, sheet=b"stamps"):
-        folder = results.root / f"experiments/noise/models/{method}/deepmerge/0/explore"
+    def write(method, sheet=b"stamps", experiment="noise"):
+        folder = results.root / f"experiments/{experiment}/models/{method}/deepmerge/0/explore"
         folder.mkdir(parents=True)
         (folder / "points.js").write_text(f"sim2skyPoints('{method}');")
         (folder / "stamps_1.webp").write_bytes(sheet)
@@ -319,6 +319,13 @@ def test_latent_maps_are_offered_and_share_their_stamps(make, results, map_folde
     for model in models:
         assert (results.output / model["script"]).is_file()
     assert "#explore" in page.all("a", "href")
+
+
+def test_experiments_are_offered_in_the_order_of_their_files(make, results, map_folder):
+    folders = [map_folder("mmd"), map_folder("mmd", experiment="a_control")]
+    make(files=[*results.files, *folders])
+    text = (results.output / "index.html").read_text()
+    assert re.findall(r'<optgroup label="(.*?)">', text) == ["noise", "a control"]
 
 
 def test_without_latent_maps_there_is_no_explorer(make, results):
