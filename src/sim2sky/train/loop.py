@@ -4,7 +4,6 @@ import hashlib
 import logging
 import math
 import time
-from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 
@@ -147,21 +146,19 @@ def train_network(
 
                     images, label, index = batches[data.labelled_domain].next()
                     n_labelled, other_index = len(images), None
-                    passes = [(images, nullcontext())]
                     if method.sees_both_domains:
                         other_images, _, other_index = batches[other_domain].next()
-                        if method.mixed_batches:
-                            # one pass: BatchNorm takes its statistics from the mix
-                            passes = [(torch.cat([images, other_images]), nullcontext())]
-                        else:
-                            passes.append((other_images, running_statistics_kept(network)))
-                    outputs = []
-                    for passed, context in passes:
-                        with context, forward_precision(device, settings):
-                            outputs.append(network(passed))
-                    latent, logits = (
-                        torch.cat(parts).float() for parts in zip(*outputs, strict=True)
-                    )
+                    if method.mixed_batches:
+                        # one pass for both domains: BatchNorm takes its statistics from the mix
+                        images = torch.cat([images, other_images])
+                    with forward_precision(device, settings):
+                        latent, logits = network(images)
+                        if method.sees_both_domains and not method.mixed_batches:
+                            with running_statistics_kept(network):
+                                other_latent, other_logits = network(other_images)
+                            latent = torch.cat([latent, other_latent])
+                            logits = torch.cat([logits, other_logits])
+                    latent, logits = latent.float(), logits.float()
 
                     loss_class = cross_entropy(logits[:n_labelled], label, class_weights)
                     epochs_done = progress.epoch + progress.step / n_steps
